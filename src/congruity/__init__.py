@@ -1,0 +1,92 @@
+"""Do two neural networks solve a task the same way? See `compare`.
+
+Names are imported on first use, so that ``import congruity`` is instant and the light layer never needs PyTorch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from congruity import distances, finders, interventions, models, tasks
+    from congruity.errors import CongruityError
+    from congruity.inference import estimate
+    from congruity.implement import Budget
+    from congruity.measure import d_repr, pairwise
+    from congruity.models import TorchModule, load_model
+    from congruity.pipeline import compare, fingerprint
+    from congruity.values import (
+        Certified,
+        Circuit,
+        Congruity,
+        DistanceTable,
+        Examples,
+        Fingerprint,
+        Gates,
+        Implementation,
+        Site,
+    )
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "congruity.errors": ("CongruityError",),
+    "congruity.inference": ("estimate",),
+    "congruity.implement": ("Budget",),
+    "congruity.measure": ("d_repr", "pairwise"),
+    "congruity.models": ("TorchModule", "load_model"),
+    "congruity.pipeline": ("compare", "fingerprint"),
+    "congruity.values": (
+        "Certified",
+        "Circuit",
+        "Congruity",
+        "DistanceTable",
+        "Examples",
+        "Fingerprint",
+        "Gates",
+        "Implementation",
+        "Site",
+    ),
+}
+_MODULES = ("distances", "finders", "interventions", "models", "tasks")
+_WHERE = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Budget",
+    "Certified",
+    "Circuit",
+    "Congruity",
+    "CongruityError",
+    "DistanceTable",
+    "Examples",
+    "Fingerprint",
+    "Gates",
+    "Implementation",
+    "Site",
+    "TorchModule",
+    "compare",
+    "d_repr",
+    "distances",
+    "estimate",
+    "fingerprint",
+    "finders",
+    "interventions",
+    "load_model",
+    "models",
+    "pairwise",
+    "tasks",
+]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _MODULES:
+        return importlib.import_module(f"congruity.{name}")
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,23 @@
+"""Optional dependencies, imported where they are used, with an error that is the command that installs them."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from congruity.errors import MissingExtraError
+
+
+def require(module: str, install: str, purpose: str) -> ModuleType:
+    """Import ``module``, or raise `MissingExtraError` naming the command ``pip install <install>``."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0]:
+            raise
+        raise MissingExtraError(f"{purpose} needs {module}; install it with: pip install '{install}'") from None
+
+
+def pandas() -> ModuleType:
+    """The pandas module, for the ``to_dataframe`` methods."""
+    return require("pandas", "pandas", "to_dataframe()")

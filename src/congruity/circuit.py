@@ -1,0 +1,101 @@
+"""Find the circuit: the smallest top of a ranking that keeps the behaviour when everything else is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from congruity._random import stream
+from congruity.errors import NotApplicableError
+from congruity.protocols import BoundModel, Finder, Intervention, Model, Progress
+from congruity.values import Behaviour, Circuit, Edit, Gates, Outputs
+
+_SIZES_PER_ROUND = 6  # stacked in one batch; the bracket shrinks by this factor plus one a round
+MIN_POOL = 4
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of the examples by what they may be used for, so that nothing is reported on prompts that selected it."""
+
+    rank: NDArray[np.intp]  # half: scores the sites
+    choose: NDArray[np.intp]  # a quarter: chooses the circuit's size
+    report: NDArray[np.intp]  # a quarter: reports its faithfulness
+
+    @property
+    def held_out(self) -> NDArray[np.intp]:
+        """All rows that ranked nothing: implementations are measured there."""
+        return np.sort(np.concatenate([self.choose, self.report]))
+
+
+def split(n: int, seed: int) -> Split:
+    """Split ``n`` rows 50:25:25 by the named stream "split".
+
+    >>> [len(part) for part in (split(200, 0).rank, split(200, 0).choose, split(200, 0).report)]
+    [100, 50, 50]
+    """
+    order = stream(seed, "split", n).permutation(n)
+    half, three_quarters = n // 2, n // 2 + n // 4
+    return Split(*(np.sort(part) for part in np.split(order, [half, three_quarters])))
+
+
+def find_circuit(
+    model: Model,
+    bound: BoundModel,
+    *,
+    finder: Finder,
+    intervention: Intervention,
+    gates: Gates,
+    parts: Split,
+    unedited: Outputs,
+    progress: Progress,
+) -> Circuit:
+    """Return the smallest top-k of the finder's ranking whose complement, all of it replaced, stays inside the gates.
+
+    Sites are ranked on ``parts.rank``; k is chosen on ``parts.choose``; the faithfulness given is measured on
+    ``parts.report``. k is found by section search: behaviour is assumed to improve with size beyond the bracket, and
+    every size tried is kept in ``curve`` so that a reader can check.
+
+    Raises:
+        NotApplicableError: fewer than `MIN_POOL` sites would be left to edit.
+    """
+    scores = finder.scores(model, bound, parts.rank)
+    ranked = scores.ranked()
+    clean = unedited.behaviour(parts.choose)
+    curve: dict[int, Behaviour] = {}
+
+    def passes(sizes: Sequence[int]) -> list[bool]:
+        edits = [Edit(ranked[k:], intervention.name) for k in sizes]
+        for k, outputs in zip(sizes, bound.run(edits, rows=parts.choose), strict=True):
+            curve[k] = outputs.behaviour()
+        progress("circuit", len(curve), len(curve) + _SIZES_PER_ROUND)
+        return [not gates.refusal(curve[k], clean) for k in sizes]
+
+    low, high = -1, len(ranked)  # size -1 fails and all sites pass, by convention
+    while high - low > 1:
+        sizes = np.unique(np.linspace(low, high, _SIZES_PER_ROUND + 2).round().astype(int)[1:-1])
+        sizes = sizes[(sizes > low) & (sizes < high)]
+        good = passes([int(k) for k in sizes])
+        failing = [int(k) for k, ok in zip(sizes, good, strict=True) if not ok]
+        low = max(failing, default=low)
+        high = min([int(k) for k, ok in zip(sizes, good, strict=True) if ok and k > low], default=high)
+    size = high
+    progress("circuit", len(curve), len(curve))
+    if len(ranked) - size < MIN_POOL:
+        raise NotApplicableError(
+            f"{model.card.name}: no component outside the circuit is left to edit: replacing even the "
+            f"{len(ranked) - max(low, 0)} lowest-ranked of {len(ranked)} sites breaks the behaviour "
+            f"({gates.refusal(curve[low], clean) if low in curve else 'outside the gates'}); widen the gates"
+        )
+    full = next(bound.run([Edit(ranked[size:], intervention.name)], rows=parts.report))
+    return Circuit(
+        sites=tuple(sorted(ranked[:size])),
+        pool=tuple(sorted(ranked[size:])),
+        scores=scores,
+        threshold=float(np.sort(np.abs(scores.values))[::-1][max(size, 1) - 1]),
+        faithfulness=full.behaviour(),
+        curve=tuple(sorted(curve.items())),
+    )

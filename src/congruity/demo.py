@@ -1,0 +1,260 @@
+"""The main job on the default models: two language models against each other, and beside them what is known.
+
+Every fingerprint and distance table is cached by the digests of what it was made from, so a second run only reads.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from congruity import cache, distances, pipeline, store
+from congruity._digest import digest
+from congruity._versions import versions
+from congruity.clock import Clock, matmul_rate, peak_rss_mb
+from congruity.errors import NotApplicableError
+from congruity.finders import Attribution
+from congruity.implement import Budget
+from congruity.interventions import Resample
+from congruity.protocols import Distance, Progress, Task, silent
+from congruity.tasks import ioi
+from congruity.values import SCHEMA_VERSION, Behaviour, Comparison, Congruity, DistanceTable, Fingerprint, Gates
+
+A, B = "smollm2-135m", "gemma-3-270m"
+_FIRST_NOISE = 0.01
+_GATE_PROMPTS = 48
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo found: the comparisons, accuracy by model, where the time went, and the noise that was used."""
+
+    comparisons: tuple[Comparison, ...]
+    accuracy: dict[str, float]
+    seconds: dict[str, float]
+    floor_seconds: float
+    peak_rss_mb: float
+    noise_behaviour: Behaviour
+
+    def to_dict(self, report: Path) -> dict[str, Any]:
+        """Return the object that ``congruity demo --json`` prints."""
+        keys = ("score", "p_within", "separability", "p_value", "verdict", "reason")
+        rows = []
+        for comparison in self.comparisons:
+            full = comparison.result.to_dict()
+            rows.append(
+                {"a": comparison.a.model.name, "b": comparison.b.model.name, "role": comparison.role, "note": comparison.note}
+                | {key: full[key] for key in keys}
+                | {key: full[key] for key in ("interval", "score_min", "rho", "n", "scope", "warnings")}
+            )
+        return {
+            "comparisons": rows,
+            "accuracy": self.accuracy,
+            "seconds": {key: round(value, 2) for key, value in self.seconds.items()},
+            "floor_seconds": round(self.floor_seconds, 2),
+            "peak_rss_mb": round(self.peak_rss_mb, 1),
+            "report": str(report),
+        }
+
+
+def run_demo(
+    *,
+    n_prompts: int = 200,
+    n: int = 20,
+    seed: int = 0,
+    use_cache: bool = True,
+    distance: Distance | None = None,
+    progress: Progress = silent,
+) -> DemoResult:
+    """Compare SmolLM2-135M with Gemma-3-270M on indirect object identification, with three controls.
+
+    The controls are SmolLM2 against itself (disjoint halves of its implementations), against a copy with weight noise
+    inside the behaviour gates, and against a copy with random weights.
+
+    Raises:
+        MissingExtraError: a model is not installed; the message is the command that installs it.
+    """
+    runner = _Runner(ioi(n=n_prompts, seed=seed), n, seed, use_cache, progress, Clock())
+    measure = distance or distances.Spectral()
+    noise, noise_behaviour = runner.noise_inside_gates()
+    a = runner.fingerprint(A)
+    others = [runner.fingerprint(name) for name in (B, f"{A}+noise={noise:g}", f"{A}+random")]
+    half = np.arange(a.n) < a.n // 2
+    pairs = [
+        (a, others[0], "main", "two language models"),
+        (a.take(np.flatnonzero(half), f"{A} (1st half)"), a.take(np.flatnonzero(~half), f"{A} (2nd half)"), "control",
+         "the same network, disjoint halves of its implementations"),
+        (a, others[1], "control", f"a copy with weight noise, KL {noise_behaviour.kl:.4f} nats to the original"),
+        (a, others[2], "control", "a copy with random weights"),
+    ]  # fmt: skip
+    comparisons = tuple(
+        Comparison(left, right, runner.judge(left, right, measure), "main" if role == "main" else "control", note)
+        for left, right, role, note in pairs
+    )
+    rate = matmul_rate() if runner.clock.flops else 1.0
+    return DemoResult(
+        comparisons=comparisons,
+        accuracy={side.model.name: side.accuracy for side in (a, *others)},
+        seconds=runner.clock.seconds,
+        floor_seconds=runner.clock.flops / rate,
+        peak_rss_mb=peak_rss_mb(),
+        noise_behaviour=noise_behaviour,
+    )
+
+
+def conclusions(result: DemoResult) -> list[str]:
+    """Say in plain words what may and may not be concluded from the demo."""
+    main, same, noisy, random = (comparison.result for comparison in result.comparisons)
+    lines = [
+        f"One trained network a side: every statement is about these two networks, on these {main_queries(result)} prompts, "
+        "read at the last token, and not about their families or training procedures.",
+        f"{main.names[0]} against {main.names[1]}: C = {main.score:.2f} with 95 % interval {main.interval[0]:.2f} to "
+        f"{main.interval[1]:.2f}; rho = {_number(main.rho)} (distance between the unedited models over the radius of "
+        "their own implementations).",
+        f"The ends of the scale here: against itself C = {same.score:.2f}; a behaviour-preserving noisy copy "
+        f"C = {noisy.score:.2f}, rho = {_number(noisy.rho)}; random weights C = {random.score:.2f}, rho = {_number(random.rho)}.",
+    ]
+    if noisy.score < 0.5:
+        lines.append(
+            "The noisy copy certainly shares the mechanism, yet its C is low: for single networks C measures whether two "
+            "clouds can be told apart, so a low C is no evidence of a different mechanism. rho does not saturate; read that."
+        )
+    lines.append(
+        "Not shown by this run: that a low value means another algorithm. No pair of language models with the same "
+        "behaviour and a known different mechanism is among the controls."
+    )
+    return lines
+
+
+def main_queries(result: DemoResult) -> int:
+    """Number of prompts behind the main comparison."""
+    return len(result.comparisons[0].a.queries.ids)
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
+
+
+@dataclass
+class _Runner:
+    """Makes or finds the demo's fingerprints and tables."""
+
+    task: Task
+    n: int
+    seed: int
+    use_cache: bool
+    progress: Progress
+    clock: Clock
+
+    def fingerprint(self, name: str) -> Fingerprint:
+        """Return the cached fingerprint of ``name``, or make it."""
+        from congruity.models import load_model, locate
+
+        with self.clock("load"):
+            source = locate(name)
+        gates, budget = Gates(), Budget()
+        settings = pipeline.settings(
+            finder=Attribution(), intervention=Resample(), n=self.n, seed=self.seed, budget=budget, gates=gates
+        )
+        key = digest(SCHEMA_VERSION, name, source.digest, self.task.examples().digest, settings, versions())
+
+        def make() -> Fingerprint:
+            with self.clock("load"):
+                model = load_model(name)
+            made = pipeline.fingerprint(
+                self.task,
+                model,
+                n=self.n,
+                seed=self.seed,
+                budget=budget,
+                gates=gates,
+                require_task=False,
+                progress=_titled(self.progress, name),
+                clock=self.clock,
+            )
+            del model
+            gc.collect()
+            return made
+
+        return self._cached("fingerprints", key, make, store.load, store.save)
+
+    def judge(self, a: Fingerprint, b: Fingerprint, measure: Distance) -> Congruity:
+        """Return the verdict on a pair, from the cached distance table or a new one."""
+        key = digest(SCHEMA_VERSION, a.digest, b.digest, measure.name, measure.parameters, versions())
+
+        def make() -> DistanceTable:
+            with self.clock("distances"):
+                return pipeline.distance_table(a, b, measure, progress=_titled(self.progress, f"{a.model.name} / {b.model.name}"))
+
+        table = self._cached("tables", key, make, store.load_table, store.save_table)
+        with self.clock("estimate"):
+            return pipeline.judge(a, b, table, seed=self.seed)
+
+    def noise_inside_gates(self) -> tuple[float, Behaviour]:
+        """Return the largest weight noise of 1 %, 0.5 %, ... that keeps the behaviour gates, and what it does."""
+        from congruity.models import locate
+
+        with self.clock("load"):
+            source = locate(A)
+        key = digest("noise", source.digest, self.task.examples().digest, _FIRST_NOISE, _GATE_PROMPTS, versions())
+
+        def make() -> dict[str, float]:
+            with self.clock("noise gate"):
+                return self._measure_noise()
+
+        def read(path: Path) -> dict[str, float]:
+            return dict(store.read_json(path))
+
+        def write(found: dict[str, float], path: Path) -> Path:
+            return store.write_json(found, path)
+
+        found = self._cached("controls", key, make, read, write, suffix=".json")
+        kept = {k: found[k] for k in ("accuracy", "logit_difference", "kl")}
+        return found["noise"], Behaviour(**kept, n=int(found["n"]))
+
+    def _measure_noise(self) -> dict[str, float]:
+        from congruity.models import load_model
+
+        original, difference = self._clean_run(load_model(A))
+        unedited = Behaviour(float((difference > 0).mean()), float(difference.mean()), 0.0, len(difference))
+        noise = _FIRST_NOISE
+        while noise > 1e-4:
+            log_probs, edited = self._clean_run(load_model(f"{A}+noise={noise:g}"))
+            kl = float((np.exp(original) * (original - log_probs)).sum(axis=1).mean())
+            found = Behaviour(float((edited > 0).mean()), float(edited.mean()), kl, len(edited))
+            if not Gates().refusal(found, unedited):
+                return {"noise": noise, "accuracy": found.accuracy, "logit_difference": found.logit_difference, "kl": kl, "n": found.n}
+            noise /= 2
+        raise NotApplicableError(f"{A}: even weight noise of {noise:g} breaks the behaviour gates")
+
+    def _clean_run(self, model: Any) -> tuple[Any, Any]:
+        examples = self.task.examples(model.single_token)
+        few = examples.select(np.arange(min(_GATE_PROMPTS, len(examples))))
+        bound = model.bind(few, Resample())
+        difference = next(bound.run([None])).logit_difference
+        log_probs = bound.log_probs().double().numpy()
+        self.clock.flops += bound.flops
+        return log_probs, difference
+
+    def _cached(
+        self, kind: str, key: str, make: Callable[[], Any], read: Callable[[Path], Any], write: Callable[[Any, Path], Path], *, suffix: str = store.SUFFIX
+    ) -> Any:
+        path = cache.folder() / kind / f"{key}{suffix}"
+        if self.use_cache and path.is_file():
+            with self.clock("read cache"):
+                return read(path)
+        made = make()
+        write(made, path)
+        return made
+
+
+def _titled(progress: Progress, title: str) -> Progress:
+    def tell(stage: str, done: int, total: int) -> None:
+        progress(f"{title}: {stage}", done, total)
+
+    return tell

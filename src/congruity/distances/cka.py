@@ -1,0 +1,57 @@
+"""Linear centred kernel alignment, as a dissimilarity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from congruity.protocols import Progress, Traits
+from congruity.values import DistanceTable, Floats
+
+
+@dataclass(frozen=True)
+class CKA:
+    """One minus the cosine of the angle between two centred Gram matrices.
+
+    d(X, Y) = 1 - <K, L> / (norm(K)_F norm(L)_F), K = H X X^T H, L = H Y Y^T H, H = I - 1 1^T / m. In [0, 1]; dominated
+    by the directions of largest variance; not a metric (its arc cosine is).
+
+    >>> import numpy as np
+    >>> from congruity.protocols import silent
+    >>> x = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]])
+    >>> grams = np.stack([x @ x.T, 9 * x @ x.T, x[:, :1] @ x[:, :1].T])
+    >>> CKA().table(grams, ("x", "3x", "first feature"), progress=silent).values[0].round(4).tolist()
+    [0.0, 0.0, 0.2094]
+
+    Source: Kornblith, Norouzi, Lee, Hinton (2019), Similarity of Neural Network Representations Revisited.
+    """
+
+    @property
+    def name(self) -> str:
+        return "cka"
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(
+            metric=False,
+            symmetric=True,
+            invariances=frozenset({"orthogonal", "permutation", "padding", "scaling", "translation"}),
+            reference="Kornblith et al. 2019",
+        )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {}
+
+    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
+        """Return all pairs of ``grams`` (N, m, m) as one matrix product."""
+        columns = grams.mean(axis=1, keepdims=True)  # (N, 1, m)
+        centred = grams - columns - columns.transpose(0, 2, 1) + columns.mean(axis=2, keepdims=True)
+        flat = centred.reshape(len(grams), -1)
+        unit = flat / np.linalg.norm(flat, axis=1, keepdims=True)
+        values = np.clip(1.0 - unit @ unit.T, 0.0, 1.0)
+        np.fill_diagonal(values, 0.0)
+        progress("cka", len(grams), len(grams))
+        return DistanceTable(self.name, values, labels, parameters=self.parameters)

@@ -1,0 +1,93 @@
+"""Self-tests that run before every fingerprint at small size, and alone as ``congruity doctor``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from congruity.errors import ModelError
+from congruity.protocols import BoundModel, Intervention, Model
+from congruity.values import Check, Edit, Examples, Outputs
+
+TOLERANCE = 1e-3  # relative to the largest value compared: float32 sums in another order differ by about 1e-5
+_PROMPTS = 6
+
+
+@dataclass(frozen=True)
+class _Itself:
+    """Writes back what is there: an edit that must change nothing."""
+
+    name: str = "itself"
+    shares_prefix: bool = False
+
+    def replacement(self, clean: Any, counterfactual: Any) -> Any:
+        return clean
+
+
+def run_checks(model: Model, examples: Examples, intervention: Intervention) -> tuple[Check, ...]:
+    """Run all checks on a few of the examples; return them, passed or not.
+
+    Binding already proves that both prompts of a pair are equally long and that answers are one token.
+    """
+    few = examples.select(np.unique(np.linspace(0, len(examples) - 1, _PROMPTS).round().astype(np.intp)))
+    bound = model.bind(few, intervention)
+    clean = _one(bound, None)
+    everything = Edit(model.sites, intervention.name)
+    edited = _one(bound, everything)
+    single = np.concatenate([_one(bound, None, rows=np.array([i])).logit_difference for i in range(len(few))])
+    own = model.bind(few, _Itself())
+    checks = [
+        _check("adapter agrees with the plain forward pass", model.probe_error(), "logits of two probe sequences"),
+        _check("a batch agrees with single prompts", _gap(single, clean.logit_difference), "logit differences"),
+        _check("padding changes nothing", _padding_gap(model, few, intervention, everything, clean, edited), "clean and edited"),
+        _check("patching a site with itself changes nothing", _distance(_one(own, everything), clean), "logits and residuals"),
+        _check_effect(edited, clean),
+        _check("an edit leaves nothing behind", _distance(_one(bound, None), clean), "unedited run before and after", 0.0),
+        _check("the same run twice gives the same bits", _distance(_one(bound, everything), edited), "edited run", 0.0),
+    ]
+    return tuple(checks)
+
+
+def require(checks: tuple[Check, ...], model: str) -> None:
+    """Raise `ModelError` with one sentence if a check failed."""
+    failed = [check for check in checks if not check.passed]
+    if failed:
+        first = failed[0]
+        raise ModelError(
+            f"{model}: self-test failed: {first.name} ({first.detail}): {first.value:.2e}, limit {first.limit:.0e}; "
+            "numbers from this model on this machine would be wrong, run `congruity doctor` for the full list"
+        )
+
+
+def _one(bound: BoundModel, edit: Edit | None, rows: Any = None) -> Outputs:
+    return next(iter(bound.run([edit], rows=rows, read=True)))
+
+
+def _gap(a: Any, b: Any) -> float:
+    return float(np.max(np.abs(a - b)) / max(1.0, float(np.max(np.abs(b)))))
+
+
+def _distance(a: Outputs, b: Outputs) -> float:
+    gaps = [_gap(a.logit_difference, b.logit_difference)]
+    gaps += [_gap(x, y) for (_, x), (_, y) in zip(a.layers, b.layers, strict=True)]
+    return max(gaps)
+
+
+def _padding_gap(
+    model: Model, few: Examples, intervention: Intervention, everything: Edit, clean: Outputs, edited: Outputs
+) -> float:
+    padded = model.bind(few, intervention, pad=True)
+    return max(_distance(_one(padded, None), clean), _distance(_one(padded, everything), edited))
+
+
+def _check(name: str, value: float, detail: str, limit: float = TOLERANCE) -> Check:
+    return Check(name, bool(value <= limit), float(value), limit, detail)
+
+
+def _check_effect(edited: Outputs, clean: Outputs) -> Check:
+    """Replacing everything must change the output: value is the smallest allowed change over the change reached."""
+    reached = _gap(edited.logit_difference, clean.logit_difference)
+    floor = 1e-6
+    return Check("an edit has an effect", reached > floor, reached, floor, "all sites replaced; larger is expected")

@@ -1,0 +1,91 @@
+"""Sample implementations: replace random parts of what does not matter, measure each, admit or refuse it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from congruity._random import stream
+from congruity.errors import InputError, NotApplicableError
+from congruity.protocols import BoundModel, Intervention, Model, Progress
+from congruity.values import Behaviour, Circuit, Edit, Gates, Implementation, Outputs
+
+_STACK = 8  # edits measured together
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How implementations are drawn.
+
+    Attributes:
+        share: part of the pool that each implementation replaces; every one is an independent draw of that size.
+        max_draws: give up after this many times ``n`` draws.
+    """
+
+    share: float = 0.5
+    max_draws: int = 3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise InputError(f"Budget: share = {self.share} must be in (0, 1]")
+        if self.max_draws < 1:
+            raise InputError(f"Budget: max_draws = {self.max_draws} must be at least 1")
+
+
+def draw(circuit: Circuit, index: int, *, budget: Budget, intervention: Intervention, seed: int) -> Edit:
+    """Return the edit of draw ``index``: a uniform subset of the pool, from its own named stream."""
+    size = max(1, round(budget.share * len(circuit.pool)))
+    chosen = stream(seed, "implement", index).choice(len(circuit.pool), size=size, replace=False)
+    return Edit(tuple(circuit.pool[i] for i in np.sort(chosen)), intervention.name)
+
+
+def implementations(
+    model: Model,
+    bound: BoundModel,
+    circuit: Circuit,
+    *,
+    n: int,
+    intervention: Intervention,
+    budget: Budget,
+    gates: Gates,
+    unedited: Outputs,
+    measured: NDArray[np.intp],
+    seed: int,
+    progress: Progress,
+) -> Iterator[tuple[Implementation, Outputs]]:
+    """Yield measured implementations with their recorded layers until ``n`` were admitted.
+
+    Behaviour is measured on the rows ``measured``, which ranked nothing.
+
+    Raises:
+        NotApplicableError: fewer than ``n`` of ``budget.max_draws * n`` draws stayed inside the gates.
+    """
+    clean = unedited.behaviour(measured)
+    admitted = drawn = 0
+    reasons: list[str] = []
+    while admitted < n and drawn < budget.max_draws * n:
+        size = min(_STACK, n - admitted, budget.max_draws * n - drawn)
+        edits = [
+            draw(circuit, i, budget=budget, intervention=intervention, seed=seed) for i in range(drawn, drawn + size)
+        ]
+        for edit, outputs in zip(edits, bound.run(edits, read=True), strict=True):
+            item = _judge(model, edit, outputs.behaviour(measured), clean, gates)
+            admitted += item.admitted
+            if not item.admitted:
+                reasons.append(item.reason)
+            yield item, outputs
+        drawn += size
+        progress("implementations", admitted, n)
+    if admitted < n:
+        raise NotApplicableError(
+            f"{model.card.name}: only {admitted} of {drawn} drawn implementations keep the behaviour, {n} were asked for "
+            f"(last refusal: {reasons[-1]}); lower the share replaced ({budget.share:g}), widen the gates or ask for fewer"
+        )
+
+
+def _judge(model: Model, edit: Edit, edited: Behaviour, clean: Behaviour, gates: Gates) -> Implementation:
+    reason = gates.refusal(edited, clean)
+    return Implementation(model.card.base, edit, edited, admitted=not reason, reason=reason)

@@ -1,0 +1,29 @@
+"""Resampling (interchange) ablation: write what the site computes on the counterfactual input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Resample:
+    """Replace an activation by its value in the counterfactual run, at every position.
+
+    Keeps activations on the distribution that the model produces itself, unlike zero or mean ablation.
+    Source: Chan et al. 2022, "Causal scrubbing"; Geiger et al. 2021, arXiv 2106.02997 (interchange interventions).
+    """
+
+    @property
+    def name(self) -> str:
+        """Registry name."""
+        return "resample"
+
+    @property
+    def shares_prefix(self) -> bool:
+        """True: before the first differing token both runs agree, so nothing is changed there."""
+        return True
+
+    def replacement(self, clean: Any, counterfactual: Any) -> Any:
+        """Return ``counterfactual``; both are tensors (prompts, positions, width)."""
+        return counterfactual

@@ -1,0 +1,268 @@
+"""Language models through TransformerLens' `TransformerBridge`: raw weights, its names for places, our own hooks."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from congruity.errors import ModelError, TaskError
+from congruity.models.bound import Bound, Group
+from congruity.protocols import Intervention
+from congruity.values import Examples, ModelCard, Site
+
+# Plain token ids for the proof at load time; any vocabulary has them.
+_PROBE = ((5, 6, 7, 8, 9, 10, 11), (11, 5, 10, 6, 9, 7, 8))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A Hugging Face causal language model with its tokenizer and where it came from, before it is wrapped."""
+
+    module: Any
+    tokenizer: Any
+    name: str
+    digest: str
+    base: str
+    revision: str | None = None
+
+
+class TransformerLensModel:
+    """A causal language model with per-head and per-MLP sites named as in TransformerLens.
+
+    The Hugging Face module is wrapped in place. Before that it runs once as it came, and `probe_error` says how far
+    the wrapped forward pass is from it.
+
+    Raises:
+        ModelError: TransformerLens does not know the architecture, or a site that it names is missing.
+    """
+
+    adapter = "transformer-lens"
+
+    def __init__(self, loaded: Loaded, *, device: torch.device, dtype: torch.dtype) -> None:
+        from transformer_lens.model_bridge import TransformerBridge
+
+        module = loaded.module.to(device=device, dtype=dtype).eval().requires_grad_(False)
+        self.device = device
+        self._tokenizer = loaded.tokenizer
+        self._bos = _bos(loaded.tokenizer)
+        probe = torch.tensor(_PROBE, device=device)
+        with torch.inference_mode():
+            self._plain_logits = module(input_ids=probe).logits[:, -1].float()
+        try:
+            # The bridge reconfigures the tokenizer it is given (it turns BOS on), so it gets a copy.
+            self._bridge: Any = TransformerBridge.boot_transformers(
+                str(loaded.name), hf_model=module, tokenizer=copy.deepcopy(loaded.tokenizer), device=device, dtype=dtype
+            )
+        except (KeyError, ValueError, NotImplementedError, AttributeError) as error:
+            kind = type(module).__name__
+            raise ModelError(f"{loaded.name}: TransformerLens cannot wrap {kind} ({error}); see its supported models") from None
+        self._module = self._bridge.original_model
+        self._hook_modules: dict[str, Any] = self._bridge.hook_dict
+        self.sites = self._find_sites()
+        layers = range(self._bridge.cfg.n_layers)
+        self.reads = tuple(f"blocks.{layer}.hook_resid_post" for layer in layers)
+        self._keeps_logits = "logits_to_keep" in inspect.signature(self._module.forward).parameters
+        self.card = ModelCard(
+            name=loaded.name,
+            digest=loaded.digest,
+            base=loaded.base,
+            adapter=self.adapter,
+            n_layers=self._bridge.cfg.n_layers,
+            n_heads=self._bridge.cfg.n_heads,
+            d_model=self._bridge.cfg.d_model,
+            bos=self._bos is not None,
+            dtype=str(dtype).removeprefix("torch."),
+            revision=loaded.revision,
+        )
+        self._body_parameters = sum(
+            p.numel() for name, p in self._module.named_parameters() if p.ndim == 2 and "embed" not in name and "lm_head" not in name
+        )
+
+    def renamed(self, name: str) -> TransformerLensModel:
+        """Return self under another display name."""
+        self.card = replace(self.card, name=name)
+        return self
+
+    def probe_error(self) -> float:
+        """Largest difference between the wrapped and the plain forward pass, relative to the largest logit."""
+        probe = torch.tensor(_PROBE, device=self.device)
+        with torch.inference_mode():
+            wrapped = self.logits(probe, None, 1, None).float()
+        return float((wrapped - self._plain_logits).abs().max() / self._plain_logits.abs().max())
+
+    # -------------------------------------------------------------------------------------------------- tokenising
+
+    def single_token(self, word: str) -> bool:
+        """Whether ``word`` (with its leading space) continues a prompt as exactly one token."""
+        return len(self._ids(f"So the{word}")) == len(self._ids("So the")) + 1
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def tokens(self, text: str) -> list[int]:
+        """Token ids as the model gets them: with BOS if that is the tokenizer's own convention."""
+        return ([] if self._bos is None else [self._bos]) + self._ids(text)
+
+    def bind(self, examples: Examples, intervention: Intervention, *, pad: bool = False) -> Bound:
+        """Tokenise, check and group ``examples``.
+
+        Args:
+            examples: prompt pairs.
+            intervention: what an edit writes; decides whether prefixes are shared.
+            pad: put all prompts in one left-padded batch instead of one batch a length (slower; same numbers).
+
+        Raises:
+            TaskError: a pair of unequal token length or without a difference; an answer or foil of several tokens.
+        """
+        if isinstance(examples.clean, np.ndarray) or isinstance(examples.counterfactual, np.ndarray):
+            raise TaskError(f"{self.card.name}: a language model needs text prompts, not arrays")
+        clean = [self.tokens(text) for text in examples.clean]
+        other = [self.tokens(text) for text in examples.counterfactual]
+        first = [self._first_difference(examples, i, clean[i], other[i]) for i in range(len(examples))]
+        answers = self._answer_ids(examples, examples.answers, "answer", clean)
+        foils = self._answer_ids(examples, examples.foils, "foil", clean)
+        if pad:
+            group = self._padded(clean, other, answers, foils)
+            return Bound(self, (group,), intervention, len(examples))
+        share = intervention.shares_prefix and self._has_prefix_cache
+        keys = [(len(ids), d if share else 0) for ids, d in zip(clean, first, strict=True)]
+        groups = []
+        for key in sorted(set(keys)):
+            rows = np.array([i for i, k in enumerate(keys) if k == key])
+            groups.append(
+                Group(
+                    rows,
+                    self._tensor([clean[i] for i in rows]),
+                    self._tensor([other[i] for i in rows]),
+                    self._tensor(answers[rows]),
+                    self._tensor(foils[rows]),
+                    prefix=key[1],
+                )
+            )
+        return Bound(self, tuple(groups), intervention, len(examples))
+
+    def _first_difference(self, examples: Examples, i: int, clean: list[int], other: list[int]) -> int:
+        if len(clean) != len(other):
+            raise TaskError(
+                f"{examples.ids[i]}: clean has {len(clean)} tokens and its counterfactual {len(other)} in the tokenizer of "
+                f"{self.card.name}; activations are exchanged position by position, so both must be equally long: "
+                f"{examples.clean[i]!r} / {examples.counterfactual[i]!r}"
+            )
+        for position, (a, b) in enumerate(zip(clean, other, strict=True)):
+            if a != b:
+                return position
+        raise TaskError(f"{examples.ids[i]}: clean and counterfactual are the same {len(clean)} tokens")
+
+    def _answer_ids(
+        self, examples: Examples, words: tuple[str, ...] | NDArray[Any], what: str, clean: list[list[int]]
+    ) -> NDArray[np.int64]:
+        if isinstance(words, np.ndarray):
+            vocabulary = self._module.config.get_text_config().vocab_size
+            if words.min() < 0 or words.max() >= vocabulary:
+                raise TaskError(f"{what} token ids reach {words.max()}, but {self.card.name} has {vocabulary} tokens")
+            return words.astype(np.int64)
+        ids = []
+        for i, word in enumerate(words):
+            whole = self.tokens(f"{examples.clean[i]}{word}")
+            if len(whole) != len(clean[i]) + 1 or whole[:-1] != clean[i]:
+                count = len(whole) - len(clean[i])
+                raise TaskError(
+                    f"{examples.ids[i]}: {what} {word!r} is {count} tokens after its prompt in the tokenizer of "
+                    f"{self.card.name}; it must be one"
+                )
+            ids.append(whole[-1])
+        return np.array(ids)
+
+    def _padded(
+        self, clean: list[list[int]], other: list[list[int]], answers: NDArray[np.int64], foils: NDArray[np.int64]
+    ) -> Group:
+        width = max(len(ids) for ids in clean)
+        filler = self._tokenizer.pad_token_id or 0
+
+        def left(ids: list[int]) -> list[int]:
+            return [filler] * (width - len(ids)) + ids
+
+        real = torch.tensor([[p >= width - len(ids) for p in range(width)] for ids in clean], device=self.device)
+        return Group(
+            np.arange(len(clean)),
+            self._tensor([left(ids) for ids in clean]),
+            self._tensor([left(ids) for ids in other]),
+            self._tensor(answers),
+            self._tensor(foils),
+            padding=real,
+        )
+
+    def _tensor(self, values: Any) -> Tensor:
+        return torch.as_tensor(np.asarray(values), device=self.device)
+
+    # ---------------------------------------------------------------------------------------------------- running
+
+    def hook_module(self, hook: str) -> torch.nn.Module:
+        """The module whose output is the activation named ``hook``."""
+        return self._hook_modules[hook]
+
+    @property
+    def _has_prefix_cache(self) -> bool:
+        if not hasattr(self, "_prefix_cache_works"):
+            try:
+                self.prefix(torch.tensor([_PROBE[0][:2]], device=self.device))
+                self._prefix_cache_works = True
+            except (AttributeError, TypeError):  # state-space and other models keep no keys and values
+                self._prefix_cache_works = False
+        return self._prefix_cache_works
+
+    def prefix(self, tokens: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return keys and values (g, heads, positions, width) of every layer for ``tokens``."""
+        with torch.no_grad():
+            cache = self._module(input_ids=tokens, use_cache=True, **self._last_logit()).past_key_values
+        return [(layer.keys, layer.values) for layer in cache.layers]
+
+    def logits(self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None) -> Tensor:
+        """Return (rows, vocabulary) at the last position; ``tokens`` follow ``prefix``, which is repeated ``copies`` times."""
+        arguments: dict[str, Any] = {"input_ids": tokens, "use_cache": False, **self._last_logit()}
+        if prefix is not None:
+            from transformers import DynamicCache
+
+            cache = DynamicCache(config=self._module.config)
+            for layer, (keys, values) in enumerate(prefix):
+                cache.update(keys.repeat(copies, 1, 1, 1), values.repeat(copies, 1, 1, 1), layer)
+            arguments |= {"past_key_values": cache, "use_cache": True}
+        if padding is not None:
+            positions = (padding.long().cumsum(-1) - 1).clamp_min(0)
+            arguments |= {"attention_mask": padding.long(), "position_ids": positions}
+        return self._module(**arguments).logits[:, -1]
+
+    def _last_logit(self) -> dict[str, int]:
+        return {"logits_to_keep": 1} if self._keeps_logits else {}
+
+    def forward_flops(self, positions: int, rows: int) -> float:
+        """Flops of the matrix products: 2 a weight and position, and the unembedding once a row."""
+        config = self._module.config.get_text_config()
+        return 2.0 * positions * self._body_parameters + 2.0 * rows * config.vocab_size * config.hidden_size
+
+    def _find_sites(self) -> tuple[Site, ...]:
+        found: list[Site] = []
+        for layer in range(self._bridge.cfg.n_layers):
+            heads, mlp = f"blocks.{layer}.attn.hook_z", f"blocks.{layer}.hook_mlp_out"
+            if heads in self._hook_modules:
+                found += [Site(layer, "head", heads, head) for head in range(self._bridge.cfg.n_heads)]
+            if mlp in self._hook_modules:
+                found.append(Site(layer, "mlp", mlp))
+        if not found:
+            names = ", ".join(sorted(self._hook_modules)[:5])
+            raise ModelError(f"no attention-head or MLP sites were found; the model's hooks are {names}, ...")
+        return tuple(found)
+
+
+def _bos(tokenizer: Any) -> int | None:
+    """The BOS id if the tokenizer itself puts it in front of text, else None."""
+    ids = tokenizer("a")["input_ids"]
+    bos = tokenizer.bos_token_id
+    return int(bos) if bos is not None and len(ids) > 0 and ids[0] == bos else None

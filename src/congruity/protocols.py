@@ -1,0 +1,98 @@
+"""The extension points. A user's own object that has these members works without any registration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from congruity.values import DistanceTable, Edit, Examples, Floats, ModelCard, Outputs, Scores, Site
+
+
+class Task(Protocol):
+    """WHAT is computed: makes the examples, avoiding words that a model would split."""
+
+    @property
+    def name(self) -> str: ...
+
+    def examples(self, single_token: Callable[[str], bool] | None = None) -> Examples: ...
+
+
+class Model(Protocol):
+    """WHO computes it: a network with named sites. ``bind`` tokenises, checks and groups the examples."""
+
+    @property
+    def card(self) -> ModelCard: ...
+    @property
+    def sites(self) -> tuple[Site, ...]: ...
+    def single_token(self, word: str) -> bool: ...
+    def probe_error(self) -> float: ...
+    def bind(self, examples: Examples, intervention: Intervention, *, pad: bool = False) -> BoundModel: ...
+
+
+class BoundModel(Protocol):
+    """A model on one set of examples, or on some of its ``rows``. Outputs come in the order of the edits."""
+
+    flops: float  # counted so far, of the matrix products that had to happen
+
+    def run(
+        self, edits: Sequence[Edit | None], *, rows: NDArray[np.intp] | None = None, read: bool = False
+    ) -> Iterator[Outputs]: ...
+
+    def attributions(self, rows: NDArray[np.intp] | None = None) -> Floats: ...  # (rows, sites)
+
+
+class Intervention(Protocol):
+    """HOW a site is changed. ``shares_prefix``: nothing changes before the first token where the two inputs differ."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def shares_prefix(self) -> bool: ...
+
+    def replacement(self, clean: Any, counterfactual: Any) -> Any: ...  # tensors (prompts, positions, width)
+
+
+class Finder(Protocol):
+    """WHICH sites matter: a score for every site of the bound model."""
+
+    @property
+    def name(self) -> str: ...
+
+    def scores(self, model: Model, bound: BoundModel, rows: NDArray[np.intp] | None = None) -> Scores: ...
+
+
+class Distance(Protocol):
+    """HOW FAR apart: all ordered pairs of N Gram matrices (N, m, m) at once; traits say what it ignores."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def traits(self) -> Traits: ...
+    @property
+    def parameters(self) -> dict[str, Any]: ...
+
+    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable: ...
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a distance declares, and its contract tests hold it to."""
+
+    metric: bool
+    symmetric: bool
+    invariances: frozenset[str]  # of {"orthogonal", "permutation", "padding", "scaling", "translation", "invertible"}
+    reference: str
+
+
+class Progress(Protocol):
+    """Told how far a stage is: ``progress("implementations", 3, 20)``."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """A `Progress` that shows nothing."""

@@ -1,0 +1,8 @@
+"""Show results to people: one self-contained HTML page, terminal tables, publication figures.
+
+This layer reads values and decides nothing: every number printed is a field of a `Congruity` or `Fingerprint`.
+"""
+
+from congruity.report import html, plots, text
+
+__all__ = ["html", "plots", "text"]

@@ -1,0 +1,82 @@
+"""The numbers that stand beside a verdict, each with what it means and what it would be if the sides were equal."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from congruity.report.wording import interval, number, p_equation, p_value, shorten
+from congruity.values import Congruity
+
+
+class KeyNumber(NamedTuple):
+    """``label`` is short, ``name`` says it in words, ``extent`` is an interval or a p-value, ``meaning`` one phrase."""
+
+    label: str
+    name: str
+    value: str
+    extent: str
+    meaning: str
+
+
+def key_numbers(result: Congruity) -> list[KeyNumber]:
+    """Return the key numbers of ``result`` in the order in which to read them; ``rho`` only where it is known."""
+    a, b = (shorten(name, 20) for name in result.names)
+    wide = result.intervals.get
+    out = [
+        KeyNumber(
+            "C",
+            "congruity",
+            number(result.score),
+            f"{interval(result.interval)}, 95 %",
+            f"1 = cannot be told apart; equal sides would give {number(result.expected_equal)} at this size",
+        ),
+        *(
+            KeyNumber(
+                label,
+                f"within {own}",
+                number(p),
+                interval(wide(label.lower())),
+                "chance that one of these is closer to another of its own side than to one of the other; 0.5 if equal",
+            )
+            for label, own, p in (("P1", a, result.p_within[0]), ("P2", b, result.p_within[1]))
+        ),
+        KeyNumber(
+            "T",
+            "separation",
+            number(result.separation, sign=True),
+            interval(wide("separation"), sign=True),
+            f"P1 + P2 \N{MINUS SIGN} 1; 0 if equal; total variation at least {number(result.tv_lower)}",
+        ),
+        KeyNumber(
+            "AUC",
+            "separability",
+            number(result.separability),
+            p_equation(result.p_values.get("separability")),
+            "of telling the sides apart, leaving one out; 0.5 = none, 1 = perfect",
+        ),
+        KeyNumber(
+            "p",
+            "one law for both sides",
+            p_value(result.p_value),
+            "no valid test" if result.p_value is None else "",
+            f"permutation test; {result.n[0]} and {result.n[1]} implementations",
+        ),
+        KeyNumber(
+            "C min",
+            "smaller side of C",
+            number(result.score_min),
+            "",
+            f"falls when one side is wider; would pass as equivalent at margin {number(result.smallest_margin)}",
+        ),
+    ]
+    if result.rho is not None:
+        out.append(
+            KeyNumber(
+                "\N{GREEK SMALL LETTER RHO}",
+                "distance of the unedited models",
+                number(result.rho),
+                "",
+                "in units of a model's mean distance to its own implementations",
+            )
+        )
+    return out

@@ -1,0 +1,204 @@
+"""Figures of publication size, as matplotlib figures; the page uses the same drawings as inline SVG.
+
+Why not plotly: its script alone is 4.5 MB in every page, it prints what happens to be on the screen, and it needs
+scripts, which the page's content security policy forbids. These figures are 10-60 kB of vector graphics each, take
+their colours from the page, and are the same on screen, in print and in a paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from congruity._optional import require
+from congruity.errors import InputError, UnknownNameError
+from congruity.report.wording import printable, shorten, verify
+from congruity.values import Comparison, Congruity
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Kind = Literal["heatmap", "strip", "behaviour", "circuit", "curve"]
+COLUMN, PAGE = 3.3, 6.9  # inches: one column and the full width of a two-column paper
+HEIGHTS: Mapping[str, float] = {"heatmap": 2.65, "strip": 2.5, "behaviour": 2.6, "circuit": 2.6, "curve": 2.3}
+TITLES: Mapping[str, str] = {
+    "heatmap": "Distances between implementations",
+    "strip": "Distances within and between the sides",
+    "behaviour": "What the implementations still do",
+    "circuit": "Which sites matter",
+    "curve": "Behaviour against circuit size",
+}
+CAPTIONS: Mapping[str, str] = {
+    "heatmap": "Row = from, column = to; the bars on the edges mark the sides. The diagonal, the distance to itself, "
+    "is left out. Blocks on it that are darker than the others: implementations of one side lie closer together.",
+    "strip": "Dots: distances, at most 200 a row, evenly by rank. Bars: quartiles and median of all. C compares "
+    "distances implementation by implementation, not these rows as a whole.",
+    "behaviour": "Grey field: inside the gates on KL and logit difference; the gate on accuracy is not drawn. Crosses "
+    "on an edge lie beyond it.",
+    "circuit": "Outlined: in the circuit, never edited; a bar in an outlined cell: negative score. The colour scale is "
+    "a square root, so that small values show.",
+    "curve": "Ring: the size that was chosen. Broken line: the gate. Scales: logarithmic above 1 site and 0.01 nats.",
+}
+STYLE: Mapping[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 7.0,
+    "axes.titlesize": 7.5,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 7.0,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 200,
+    "savefig.dpi": 300,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "congruity",
+    "pdf.fonttype": 42,
+    "axes.unicode_minus": True,
+    "text.usetex": False,
+    # a model's name may hold dollar signs
+    "text.parse_math": False,
+}
+
+
+def style() -> AbstractContextManager[None]:
+    """Return a context in which matplotlib draws and saves in the report's style, whatever the user's settings.
+
+    Raises:
+        MissingExtraError: if matplotlib is not installed.
+    """
+    styles = require("matplotlib.style", "matplotlib", "drawing figures")
+    from congruity.report import panels
+
+    ink = {key: panels.INK for key in ("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor")}
+    # not rcParamsDefault: "default" here leaves the user's backend alone
+    context: AbstractContextManager[None] = styles.context(["default", {**STYLE, **ink}])
+    return context
+
+
+def figure(comparison: Comparison, kind: Kind, *, panel: int | None = None, title: bool = True) -> Figure:
+    """Draw one figure of a comparison.
+
+    Args:
+        comparison: whose fingerprints and result to show.
+        kind: "heatmap" (all distances) and "strip" (distances by group) are 3.3 in wide; "behaviour" (KL and logit
+            difference of every implementation), "circuit" (attribution of every site) and "curve" (behaviour against
+            circuit size) have two panels and are 6.9 in wide.
+        panel: 0 or 1 to draw only that panel of the last three, 3.3 in wide.
+        title: whether the figure carries its title; off where a caption does.
+
+    Returns:
+        A `matplotlib.figure.Figure` to save as PDF or SVG; no pyplot state is touched.
+
+    Raises:
+        InputError: if a number is NaN or infinite, or the distances that the kind needs were not kept.
+        UnknownNameError: if there is no such kind.
+        MissingExtraError: if matplotlib is not installed.
+
+    Example:
+        ``figure(comparison, "heatmap").savefig("heatmap.pdf")``
+    """
+    if kind not in get_args(Kind):
+        raise UnknownNameError("figure", kind, get_args(Kind))
+    if panel not in (None, 0, 1):
+        raise InputError(f"report.plots.figure: panel must be 0, 1 or None, not {panel!r}")
+    verify(comparison)
+    single = kind in ("heatmap", "strip")
+    shown = (0,) if single else (0, 1) if panel is None else (panel,)
+    with style():
+        out = _empty(kind, len(shown), title)
+        for axes, which in zip(out.axes, shown, strict=True):
+            _draw(axes, comparison, kind, which)
+        if title:
+            out.suptitle(TITLES[kind], x=0.01, ha="left", fontsize=8, fontweight="bold")
+    return out
+
+
+def _empty(kind: Kind, panels: int, title: bool) -> Figure:
+    """A figure of the right size with its axes. A square map is placed by hand: automatic layouts cut its labels."""
+    from matplotlib.figure import Figure
+
+    width, height = PAGE if panels == 2 else COLUMN, HEIGHTS[kind] + (0.2 if title else 0)
+    if kind == "heatmap":
+        out = Figure(figsize=(width, height))
+        out.add_axes((0.42 / width, 0.22 / height, 2.12 / width, 2.12 / height))
+    else:
+        out = Figure(figsize=(width, height), layout="constrained")
+        out.subplots(1, panels)
+    return out
+
+
+def _draw(axes: Any, comparison: Comparison, kind: Kind, which: int) -> None:
+    from congruity.report import circuit_map, panels
+
+    sides = (comparison.a, comparison.b)
+    if kind == "heatmap":
+        panels.heatmap(axes, comparison.result)
+    elif kind == "strip":
+        panels.strip(axes, comparison.result)
+    elif kind == "behaviour":
+        panels.behaviour(axes, sides[which], which)
+    elif kind == "circuit":
+        circuit_map.circuit(axes, sides[which])
+    else:
+        panels.curve(axes, sides, ("kl", "accuracy")[which])
+
+
+def small_heatmap(result: Congruity) -> Figure:
+    """Draw the heat map of a result alone, for a notebook.
+
+    Raises:
+        InputError: if the result was stored without its distance table.
+        MissingExtraError: if matplotlib is not installed.
+    """
+    with style():
+        from congruity.report import panels
+
+        out = _empty("heatmap", 1, title=False)
+        panels.heatmap(out.axes[0], result)
+    return out
+
+
+def alternative(comparison: Comparison, kind: Kind, panel: int = 0) -> str:
+    """Say in one sentence what the figure shows, with its main numbers, for readers who do not see it."""
+    from congruity.report import panels
+    from congruity.report.wording import number
+
+    side = (comparison.a, comparison.b)[panel]
+    a, b = (shorten(name, 60) for name in comparison.result.names)
+    if kind in ("heatmap", "strip"):
+        medians = "; ".join(
+            f"{label}: median {number(float(_median(values)))}"
+            for label, values in panels.groups(comparison.result)
+            if len(values)
+        )
+        what = "Heat map of all distances" if kind == "heatmap" else "Strip plot of the distances"
+        return f"{what} between implementations of {a} and {b}. {medians}."
+    if kind == "behaviour":
+        kls = [i.behaviour.kl for i in side.admitted]
+        span = f" with KL {number(min(kls))} to {number(max(kls))} nats" if kls else ""
+        return (
+            f"KL against logit difference of the implementations of {printable(side.model.name)}: "
+            f"{side.n} admitted{span}, {len(side.implementations) - side.n} refused."
+        )
+    if kind == "circuit":
+        top = ", ".join(str(site) for site in side.circuit.scores.ranked()[:3])
+        return (
+            f"Attribution of the {len(side.circuit.scores.sites)} sites of {printable(side.model.name)}; "
+            f"{len(side.circuit.sites)} are in the circuit, the largest at {printable(top)}."
+        )
+    return f"{('KL', 'Accuracy')[panel]} against the number of sites kept, for {a} and {b}."
+
+
+def _median(values: Any) -> float:
+    import numpy as np
+
+    return float(np.median(values))

@@ -1,0 +1,247 @@
+"""Fingerprints on disk: one safetensors file whose header is JSON. Written aside and moved into place; checked when read."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from congruity._digest import plain
+from congruity.cache import guarded
+from congruity.errors import CongruityError, StoreError
+from congruity.values import (
+    SCHEMA_VERSION,
+    Behaviour,
+    Check,
+    Circuit,
+    DistanceTable,
+    Edit,
+    Fingerprint,
+    Implementation,
+    ModelCard,
+    Queries,
+    Scores,
+    Site,
+)
+
+SUFFIX = ".safetensors"
+_TABLE_ARRAYS = ("values", "lower", "upper")
+_KEY = "congruity"  # the one metadata key: several would be written in no fixed order, and bytes must be reproducible
+
+
+def save(fingerprint: Fingerprint, path: Path) -> Path:
+    """Write ``fingerprint``; the file appears complete or not at all. Equal fingerprints give equal bytes.
+
+    Raises:
+        StoreError: another suffix, no space, or a folder that cannot be written.
+    """
+    from safetensors.numpy import save as serialise
+
+    if path.suffix != SUFFIX:
+        raise StoreError(f"{path}: a fingerprint's file name ends in {SUFFIX}")
+    header = _header(fingerprint)
+    arrays = {
+        "grams": np.ascontiguousarray(fingerprint.grams),
+        "clean_gram": np.ascontiguousarray(fingerprint.clean_gram),
+        "score_values": np.ascontiguousarray(fingerprint.circuit.scores.values),
+        "score_errors": np.ascontiguousarray(fingerprint.circuit.scores.standard_errors),
+    }
+    text = json.dumps(header, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return write_bytes(serialise(arrays, metadata={_KEY: text}), path)
+
+
+def load(path: Path) -> Fingerprint:
+    """Read and check a fingerprint.
+
+    Raises:
+        StoreError: no such file, not a safetensors file, truncated, edited, of another schema, or no fingerprint.
+    """
+    metadata, arrays = _read(path)
+    if _KEY not in metadata:
+        raise StoreError(f"{path}: a safetensors file, but no fingerprint: its header has no {_KEY!r} entry")
+    try:
+        header = json.loads(metadata[_KEY])
+        schema = header["schema"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        raise StoreError(f"{path}: the fingerprint's header is damaged; make the fingerprint again") from None
+    if schema != SCHEMA_VERSION:
+        raise StoreError(
+            f"{path}: written under fingerprint schema {schema}, this congruity reads schema {SCHEMA_VERSION}; "
+            "make the fingerprint again, or compare with the version that wrote it"
+        )
+    try:
+        fingerprint = _fingerprint(header, arrays)
+    except (KeyError, TypeError, IndexError, CongruityError) as error:
+        raise StoreError(f"{path}: the fingerprint is damaged ({error}); make it again") from None
+    if fingerprint.digest != header["digest"]:
+        raise StoreError(f"{path}: the content does not match its own digest, so it was edited; make the fingerprint again")
+    return fingerprint
+
+
+def save_table(table: DistanceTable, path: Path) -> Path:
+    """Write a distance table as one safetensors file."""
+    from safetensors.numpy import save as serialise
+
+    arrays = {name: np.ascontiguousarray(a) for name in _TABLE_ARRAYS if (a := getattr(table, name)) is not None}
+    header = {"schema": SCHEMA_VERSION, "measure": table.measure, "labels": table.labels, "parameters": plain(table.parameters)}
+    return write_bytes(serialise(arrays, metadata={_KEY: json.dumps(header, sort_keys=True, allow_nan=False)}), path)
+
+
+def load_table(path: Path) -> DistanceTable:
+    """Read what `save_table` wrote; raise `StoreError` if it is damaged."""
+    metadata, arrays = _read(path)
+    try:
+        header = json.loads(metadata[_KEY])
+        bounds = {name: arrays.get(name) for name in ("lower", "upper")}
+        return DistanceTable(
+            header["measure"], arrays["values"], tuple(header["labels"]), **bounds, parameters=header["parameters"]
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, CongruityError) as error:
+        raise StoreError(f"{path}: the distance table is damaged ({error}); delete it") from None
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; raise `StoreError` if it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise StoreError(f"{path}: not JSON ({error}); delete it") from None
+
+
+def write_json(data: Any, path: Path) -> Path:
+    """Write JSON data (no NaN) with a final newline, atomically."""
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return write_bytes(text.encode(), path)
+
+
+def write_bytes(content: bytes, path: Path) -> Path:
+    """Write ``content`` beside ``path`` and move it into place, so that no reader ever sees half a file."""
+    with guarded(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as handle:
+                handle.write(content)
+                handle.flush()
+                os.fsync(handle.fileno())
+            os.chmod(aside, 0o666 & ~_umask())
+            os.replace(aside, path)
+        finally:
+            Path(aside).unlink(missing_ok=True)
+    return path
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return metadata and arrays of a safetensors file."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise StoreError(f"{path}: no such fingerprint file")
+    try:
+        with safe_open(path, framework="numpy") as handle:
+            arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (not a mapping)
+            return handle.metadata() or {}, arrays
+    except (SafetensorError, ValueError) as error:
+        raise StoreError(f"{path}: not a safetensors file, or truncated ({error}); make the fingerprint again") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# -------------------------------------------------------------------------------------------------- JSON and back
+
+
+def _header(f: Fingerprint) -> dict[str, Any]:
+    sites = f.circuit.scores.sites
+    number = {site: i for i, site in enumerate(sites)}
+
+    def numbers(some: Sequence[Site]) -> list[int]:
+        return [number[site] for site in some]
+
+    return {
+        "schema": SCHEMA_VERSION,
+        "digest": f.digest,
+        "model": plain(f.model),
+        "queries": plain(f.queries),
+        "layers": list(f.layers),
+        "scaling": f.scaling,
+        "accuracy": f.accuracy,
+        "unedited": plain(f.unedited),
+        "capable": f.capable,
+        "sites": [plain(site) for site in sites],
+        "circuit": {
+            "sites": numbers(f.circuit.sites),
+            "pool": numbers(f.circuit.pool),
+            "finder": f.circuit.scores.finder,
+            "n_prompts": f.circuit.scores.n_prompts,
+            "threshold": f.circuit.threshold,
+            "faithfulness": plain(f.circuit.faithfulness),
+            "curve": [[size, plain(b)] for size, b in f.circuit.curve],
+        },
+        "implementations": [
+            {
+                "base": i.base,
+                "sites": numbers(i.edit.sites),
+                "intervention": i.edit.intervention,
+                "behaviour": plain(i.behaviour),
+                "admitted": i.admitted,
+                "reason": i.reason,
+            }
+            for i in f.implementations
+        ],
+        "checks": [plain(check) for check in f.checks],
+        "settings": plain(f.settings),
+        "versions": plain(f.versions),
+    }
+
+
+def _fingerprint(header: dict[str, Any], arrays: dict[str, Any]) -> Fingerprint:
+    sites = tuple(Site(**site) for site in header["sites"])
+
+    def picked(numbers: Sequence[int]) -> tuple[Site, ...]:
+        return tuple(sites[i] for i in numbers)
+
+    circuit = header["circuit"]
+    scores = Scores(circuit["finder"], sites, arrays["score_values"], arrays["score_errors"], circuit["n_prompts"])
+    return Fingerprint(
+        model=ModelCard(**header["model"]),
+        queries=Queries(**{**header["queries"], "ids": tuple(header["queries"]["ids"])}),
+        layers=tuple(header["layers"]),
+        scaling=header["scaling"],
+        accuracy=header["accuracy"],
+        unedited=Behaviour(**header["unedited"]),
+        capable=header["capable"],
+        circuit=Circuit(
+            picked(circuit["sites"]),
+            picked(circuit["pool"]),
+            scores,
+            circuit["threshold"],
+            Behaviour(**circuit["faithfulness"]),
+            tuple((int(size), Behaviour(**b)) for size, b in circuit["curve"]),
+        ),
+        implementations=tuple(
+            Implementation(
+                i["base"],
+                Edit(picked(i["sites"]), i["intervention"]),
+                Behaviour(**i["behaviour"]),
+                i["admitted"],
+                i["reason"],
+            )
+            for i in header["implementations"]
+        ),
+        grams=arrays["grams"],
+        clean_gram=arrays["clean_gram"],
+        checks=tuple(Check(**check) for check in header["checks"]),
+        settings=header["settings"],
+        versions=header["versions"],
+    )

@@ -1,0 +1,576 @@
+"""What flows, in the order in which it is born.
+
+Frozen dataclasses that hold data and never a live model. Arrays are copied and made read-only, invariants are checked
+when a value is made, and what is stored carries the digest of what it was made from. Shapes: ``n`` prompts, ``m``
+queries (rows of a representation), ``N`` implementations of one side.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from congruity._digest import digest
+from congruity.errors import InputError
+
+Floats = NDArray[np.float64]
+Verdict = Literal["equivalent", "different", "undecided", "not applicable"]
+SCHEMA_VERSION = 1
+
+
+def frozen(array: object, *, dtype: Any = np.float64) -> NDArray[Any]:
+    """Return a read-only copy of ``array``."""
+    copy = np.array(array, dtype=dtype)
+    copy.setflags(write=False)
+    return copy
+
+
+# --------------------------------------------------------------------------------------------------- the question
+
+
+@dataclass(frozen=True)
+class Examples:
+    """``n`` pairs of inputs that differ in what the task turns on, with the answer and the foil of the clean one.
+
+    Attributes:
+        task: name of the task that made them.
+        clean, counterfactual: the prompts (text), or arrays of shape (n, ...) for models that take arrays.
+        answers, foils: the continuations compared, as text (with their leading space), or class indices (n,).
+        ids: one short unique name a row.
+    """
+
+    task: str
+    clean: tuple[str, ...] | NDArray[Any]
+    counterfactual: tuple[str, ...] | NDArray[Any]
+    answers: tuple[str, ...] | NDArray[Any]
+    foils: tuple[str, ...] | NDArray[Any]
+    ids: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("clean", "counterfactual", "answers", "foils"):
+            column = getattr(self, name)
+            if isinstance(column, np.ndarray):
+                object.__setattr__(self, name, frozen(column, dtype=column.dtype))
+            if len(column) != len(self.ids):
+                raise InputError(f"Examples: {name} has {len(column)} rows but there are {len(self.ids)} ids")
+        if len(set(self.ids)) != len(self.ids):
+            raise InputError("Examples: ids must be unique")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that defines the examples."""
+        return digest(self.task, self.clean, self.counterfactual, self.answers, self.foils, self.ids)
+
+    def select(self, rows: NDArray[np.intp]) -> Examples:
+        """Return the examples at ``rows``, in that order."""
+
+        def pick(column: tuple[str, ...] | NDArray[Any]) -> Any:
+            return column[rows] if isinstance(column, np.ndarray) else tuple(column[i] for i in rows)
+
+        return Examples(
+            self.task,
+            pick(self.clean),
+            pick(self.counterfactual),
+            pick(self.answers),
+            pick(self.foils),
+            tuple(self.ids[i] for i in rows),
+        )
+
+
+# ------------------------------------------------------------------------------------------------ places in a model
+
+SiteKind = Literal["head", "mlp", "module"]
+_SITE = re.compile(r"^(?P<hook>[^\[\]]+?)(?:\[(?P<index>\d+)\])?$")
+
+
+@dataclass(frozen=True, order=True)
+class Site:
+    """A place whose activation can be read and replaced, by its TransformerLens hook name.
+
+    A head is ``blocks.3.attn.hook_z`` with ``index`` 5, written ``blocks.3.attn.hook_z[5]``; an MLP output is
+    ``blocks.3.hook_mlp_out``; in a plain PyTorch module ``hook`` is the module's path.
+    """
+
+    layer: int
+    kind: SiteKind
+    hook: str
+    index: int | None = None
+
+    def __str__(self) -> str:
+        return self.hook if self.index is None else f"{self.hook}[{self.index}]"
+
+
+def split_site_name(name: str) -> tuple[str, int | None]:
+    """Return hook name and index of a written site: ``blocks.3.attn.hook_z[5]`` gives (``blocks.3.attn.hook_z``, 5)."""
+    match = _SITE.match(name)
+    if match is None:
+        raise InputError(f"{name!r} is no site; write it as 'blocks.3.attn.hook_z[5]' or 'blocks.3.hook_mlp_out'")
+    index = match["index"]
+    return match["hook"], None if index is None else int(index)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How much each site matters: one number a site, its standard error over prompts, and who measured it."""
+
+    finder: str
+    sites: tuple[Site, ...]
+    values: Floats  # (sites,)
+    standard_errors: Floats  # (sites,)
+    n_prompts: int
+
+    def __post_init__(self) -> None:
+        for name in ("values", "standard_errors"):
+            array = frozen(getattr(self, name))
+            if array.shape != (len(self.sites),):
+                raise InputError(f"Scores: {name} has shape {array.shape}, expected ({len(self.sites)},)")
+            if not np.isfinite(array).all():
+                raise InputError(f"Scores: {name} of finder {self.finder!r} holds NaN or infinity")
+            object.__setattr__(self, name, array)
+
+    def ranked(self) -> tuple[Site, ...]:
+        """Sites by falling absolute score; ties in site order."""
+        order = np.argsort(-np.abs(self.values), kind="stable")
+        return tuple(self.sites[i] for i in order)
+
+
+# ----------------------------------------------------------------------------------------------------- what was kept
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a (possibly edited) model does on ``n`` prompts.
+
+    Attributes:
+        accuracy: share of prompts with logit(answer) > logit(foil).
+        logit_difference: mean of logit(answer) - logit(foil).
+        kl: mean of KL(unedited || edited) between next-token distributions at the answer position, in nats.
+        n: number of prompts measured.
+    """
+
+    accuracy: float
+    logit_difference: float
+    kl: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Limits inside which an edited model counts as behaving like the unedited one. All three must hold.
+
+    Attributes:
+        max_kl: largest mean KL to the unedited model, nats.
+        max_accuracy_drop: largest fall of the accuracy.
+        max_metric_change: largest relative change of the mean logit difference, either way.
+    """
+
+    max_kl: float = 0.1
+    max_accuracy_drop: float = 0.05
+    max_metric_change: float = 0.25
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if not (math.isfinite(value) and value > 0):
+                raise InputError(f"Gates: {name} must be a positive number, not {value}")
+
+    def refusal(self, edited: Behaviour, unedited: Behaviour) -> str:
+        """Return why ``edited`` is outside the gates, or an empty string."""
+        broken = []
+        if not edited.kl <= self.max_kl:
+            broken.append(f"KL {edited.kl:.3f} > {self.max_kl:g}")
+        if not unedited.accuracy - edited.accuracy <= self.max_accuracy_drop:
+            broken.append(f"accuracy {edited.accuracy:.3f}, {self.max_accuracy_drop:g} below {unedited.accuracy:.3f}")
+        change = abs(edited.logit_difference - unedited.logit_difference)
+        allowed = self.max_metric_change * abs(unedited.logit_difference)
+        if not change <= allowed:
+            broken.append(
+                f"logit difference {edited.logit_difference:.2f} against {unedited.logit_difference:.2f}, "
+                f"allowed +-{allowed:.2f}"
+            )
+        return "; ".join(broken)
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """The sites that matter, the pool of those that do not, and the evidence.
+
+    Attributes:
+        sites, pool: a partition of the model's sites; implementations edit the pool only.
+        scores: the ranking that the circuit is the top of.
+        threshold: smallest absolute score inside.
+        faithfulness: behaviour with the whole pool replaced, on prompts that neither ranked sites nor chose the size.
+        curve: (number of sites kept, behaviour with all others replaced) for every size tried, on the choosing prompts.
+    """
+
+    sites: tuple[Site, ...]
+    pool: tuple[Site, ...]
+    scores: Scores
+    threshold: float
+    faithfulness: Behaviour
+    curve: tuple[tuple[int, Behaviour], ...]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A plan, apart from its effect: at these sites, write what the intervention makes of the counterfactual run."""
+
+    sites: tuple[Site, ...]
+    intervention: str
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """An edited model that was measured: admitted, or refused with the reason.
+
+    ``base`` names the independently trained network that it comes from, the unit of inference.
+    """
+
+    base: str
+    edit: Edit
+    behaviour: Behaviour
+    admitted: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What one run over ``n`` prompts gave; ``layers`` holds (name, (n, width)), or nothing if it was not asked for."""
+
+    logit_difference: Floats  # (n,)
+    kl: Floats  # (n,)
+    layers: tuple[tuple[str, NDArray[Any]], ...] = ()
+
+    def behaviour(self, rows: NDArray[np.intp] | None = None) -> Behaviour:
+        """Summarise over ``rows`` (all, if None)."""
+        difference: Floats = self.logit_difference if rows is None else self.logit_difference[rows]
+        kl: Floats = self.kl if rows is None else self.kl[rows]
+        return Behaviour(float((difference > 0).mean()), float(difference.mean()), float(kl.mean()), len(difference))
+
+
+# ------------------------------------------------------------------------------------------------- what was recorded
+
+
+@dataclass(frozen=True)
+class Queries:
+    """The rows of a representation: (input, token position, intervention name). Every distance is relative to them.
+
+    Attributes:
+        task: name of the task.
+        examples_digest: digest of the examples behind the ids.
+        ids: one a row, in row order.
+        position: which token was read; "last", or "all" for models without positions.
+        intervention: the shared, named intervention under which rows were recorded; "none" for plain inputs.
+    """
+
+    task: str
+    examples_digest: str
+    ids: tuple[str, ...]
+    position: str = "last"
+    intervention: str = "none"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the ordered queries: fingerprints compare only when these agree."""
+        return digest(dataclasses.asdict(self))
+
+
+@dataclass(frozen=True)
+class Representation:
+    """The Gram matrix of one implementation over the queries, with what was read and how it was scaled.
+
+    K = sum over layers l of H_l H_l^T / (L norm(H_l)_F^2), each H_l (m, width) centred over queries; trace(K) = 1.
+    """
+
+    gram: Floats  # (m, m)
+    queries: Queries
+    layers: tuple[str, ...]
+    scaling: str = "unit-layer"
+
+    def __post_init__(self) -> None:
+        m = len(self.queries.ids)
+        gram = frozen(self.gram)
+        if gram.shape != (m, m):
+            raise InputError(f"Representation: the Gram matrix has shape {gram.shape} for {m} queries")
+        if not np.isfinite(gram).all():
+            raise InputError("Representation: the Gram matrix holds NaN or infinity")
+        object.__setattr__(self, "gram", gram)
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Which network, exactly.
+
+    Attributes:
+        name: as the user called it.
+        digest: SHA-256 of the weights as stored, or of the recipe that made them from such weights.
+        base: name of the independently trained network (copies of one network share it).
+        adapter: registry name of the adapter that ran it.
+        n_layers, n_heads, d_model: its shape (0 where the notion does not apply).
+        bos: whether a beginning-of-sequence token was prepended.
+        dtype, revision: precision it ran in; pinned revision, if any.
+    """
+
+    name: str
+    digest: str
+    base: str
+    adapter: str
+    n_layers: int
+    n_heads: int
+    d_model: int
+    bos: bool = False
+    dtype: str = "float32"
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A self-test of the machinery that ran before a fingerprint: what, whether it held, the number and its limit."""
+
+    name: str
+    passed: bool
+    value: float
+    limit: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Everything that one side contributes to any comparison: a few MB, whatever the width of the model.
+
+    Attributes:
+        model: which network.
+        queries, layers, scaling: what the rows are, what was read, how it was scaled.
+        accuracy: of the unedited model on all prompts; ``unedited`` is its behaviour on the held-out prompts.
+        capable: whether the model can do the task at all.
+        circuit, implementations: what may be edited, and every implementation drawn, admitted or refused.
+        grams: (N, m, m), one a *admitted* implementation, in order.
+        clean_gram: (m, m), the unedited model.
+        checks: the self-tests that ran.
+        settings: seed, finder, intervention, budgets and gates.
+        versions: of the package and the libraries that computed it.
+    """
+
+    model: ModelCard
+    queries: Queries
+    layers: tuple[str, ...]
+    scaling: str
+    accuracy: float
+    unedited: Behaviour
+    capable: bool
+    circuit: Circuit
+    implementations: tuple[Implementation, ...]
+    grams: Floats
+    clean_gram: Floats
+    checks: tuple[Check, ...]
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        m = len(self.queries.ids)
+        object.__setattr__(self, "grams", frozen(self.grams))
+        object.__setattr__(self, "clean_gram", frozen(self.clean_gram))
+        if self.grams.shape != (self.n, m, m) or self.clean_gram.shape != (m, m):
+            raise InputError(
+                f"Fingerprint of {self.model.name}: Gram matrices have shapes {self.grams.shape} and "
+                f"{self.clean_gram.shape}; {self.n} admitted implementations and {m} queries need "
+                f"({self.n}, {m}, {m}) and ({m}, {m})"
+            )
+        if not (np.isfinite(self.grams).all() and np.isfinite(self.clean_gram).all()):
+            raise InputError(f"Fingerprint of {self.model.name}: a Gram matrix holds NaN or infinity")
+
+    @property
+    def admitted(self) -> tuple[Implementation, ...]:
+        """The implementations inside the gates, in the order of ``grams``."""
+        return tuple(i for i in self.implementations if i.admitted)
+
+    @property
+    def n(self) -> int:
+        """Number of admitted implementations."""
+        return sum(i.admitted for i in self.implementations)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all fields."""
+        return digest(*(getattr(self, f.name) for f in dataclasses.fields(self)))
+
+    def take(self, rows: NDArray[np.intp], name: str) -> Fingerprint:
+        """Return a fingerprint with only the admitted implementations at ``rows``, under another name (a control)."""
+        admitted = self.admitted
+        return dataclasses.replace(
+            self,
+            model=dataclasses.replace(self.model, name=name),
+            implementations=tuple(admitted[i] for i in rows),
+            grams=self.grams[rows],
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write one safetensors file, atomically; return its path."""
+        from congruity import store
+
+        return store.save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Fingerprint:
+        """Read a file that `save` wrote; raise `StoreError` if it is truncated, edited or of another schema."""
+        from congruity import store
+
+        return store.load(Path(path))
+
+
+# ------------------------------------------------------------------------------------------------ what was compared
+
+
+@dataclass(frozen=True)
+class Certified:
+    """A distance with a proof: ``lower <= exact <= upper``. ``float(result)`` is ``value``.
+
+    ``directions`` holds (value, lower, upper) for x -> y and y -> x; ``status`` is "converged" when the bracket is
+    within the tolerance asked for, else says what was reached.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    directions: tuple[tuple[float, float, float], tuple[float, float, float]]
+    iterations: int
+    status: str
+
+    def __float__(self) -> float:
+        return self.value
+
+
+@dataclass(frozen=True)
+class DistanceTable:
+    """Distances between all pairs: ``values[i, j]`` is from ``i`` (row, source) to ``j`` (column, target).
+
+    Attributes:
+        measure: registry name of the distance, with its parameters in ``parameters``.
+        values: (N, N), non-negative, zero where a measure is exactly zero on itself.
+        lower, upper: (N, N) certified bounds, or None where the value is computed in closed form.
+        labels: one a row.
+    """
+
+    measure: str
+    values: Floats
+    labels: tuple[str, ...]
+    lower: Floats | None = None
+    upper: Floats | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        for name in ("values", "lower", "upper"):
+            array = getattr(self, name)
+            if array is None:
+                continue
+            array = frozen(array)
+            if array.shape != (n, n):
+                raise InputError(f"DistanceTable: {name} has shape {array.shape} for {n} labels; expected ({n}, {n})")
+            if not np.isfinite(array).all():
+                raise InputError(f"DistanceTable: {name} of {self.measure!r} holds NaN or infinity")
+            object.__setattr__(self, name, array)
+
+
+@dataclass(frozen=True)
+class Congruity:
+    """Whether two sets of implementations can be told apart, with its uncertainty and what it does and does not mean.
+
+    Attributes:
+        score: C = 1 - |P1 + P2 - 1|, the paper's congruity; 1 = indistinguishable, 0 = always distinguishable.
+        score_min: C_min = 1 - max(|2 P1 - 1|, |2 P2 - 1|); never above C, falls when one side is merely wider.
+        p_within: (P1, P2), the chance that an implementation is closer to another of its own side than to one of the other.
+        separation: T = P1 + P2 - 1, signed.
+        asymmetry: S = P1 - P2.
+        separability: leave-one-out AUC of telling the sides apart; 0.5 = none, 1 = perfect.
+        interval: 95 % interval of ``score``; ``intervals`` has those of "separation", "p1", "p2".
+        p_value: permutation test of "both sides have one law", or None where no such test is valid;
+            ``p_values`` has its components and the permutation p of the separability.
+        smallest_margin: the smallest margin at which the two sides would pass as equivalent.
+        verdict, reason: the decision and one sentence for it.
+        n: implementations (N1, N2); ``n_bases``: independent networks a side, or None where not stated.
+        scope: "populations" (units are independent networks) or "these two networks" (one network a side).
+        expected_equal: mean of C under equality at this N; C does not reach 1.
+        unshared: u = sqrt(|T|); ``tv_lower``: guaranteed lower bound on total variation.
+        rho: clean-to-clean distance over the mean distance from a model to its own implementations; None where unknown.
+        table, side: the distances and the labels behind all this, for reports.
+        provenance: digests, seed, settings and versions.
+    """
+
+    score: float
+    score_min: float
+    p_within: tuple[float, float]
+    separation: float
+    asymmetry: float
+    separability: float
+    interval: tuple[float, float]
+    intervals: Mapping[str, tuple[float, float]]
+    p_value: float | None
+    p_values: Mapping[str, float]
+    smallest_margin: float
+    verdict: Verdict
+    reason: str
+    n: tuple[int, int]
+    n_bases: tuple[int, int] | None
+    scope: str
+    names: tuple[str, str]
+    expected_equal: float
+    unshared: float
+    tv_lower: float
+    rho: float | None = None
+    warnings: tuple[str, ...] = ()
+    table: DistanceTable | None = None
+    side: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields but the table as JSON data."""
+        from congruity._digest import plain
+
+        return {
+            f.name: plain(getattr(self, f.name))
+            for f in dataclasses.fields(self)
+            if f.name not in ("table", "side")
+        }
+
+    def to_dataframe(self) -> Any:
+        """Return one pandas row; needs pandas."""
+        from congruity._optional import pandas
+
+        row = {k: v for k, v in self.to_dict().items() if not isinstance(v, (dict, list))}
+        row["p1"], row["p2"] = self.p_within
+        row["low"], row["high"] = self.interval
+        row["a"], row["b"] = self.names
+        return pandas().DataFrame([row])
+
+    def save(self, path: str | Path) -> Path:
+        """Write `to_dict` as JSON, atomically; return the path."""
+        from congruity import store
+
+        return store.write_json(self.to_dict(), Path(path))
+
+    def _repr_html_(self) -> str:
+        from congruity.report.html import fragment
+
+        return fragment(self)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line of a report: two fingerprints, what came out, and the role that it plays there."""
+
+    a: Fingerprint
+    b: Fingerprint
+    result: Congruity
+    role: Literal["main", "control"] = "main"
+    note: str = ""

@@ -1,0 +1,350 @@
+"""Every registered distance against what it declares, and each against an independent computation."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.linalg import orthogonal_procrustes
+
+from congruity.distances import CKA, REGISTRY, Procrustes, Ridge, Spectral, by_name
+from congruity.distances.spectral import Pair
+from congruity.distances.spectral_ball import SpectralBall
+from congruity.errors import InputError, UnknownNameError
+from congruity.protocols import Distance, silent
+from congruity.values import DistanceTable, Floats
+
+Map = Callable[[Floats, np.random.Generator], Floats]
+EVERY = pytest.mark.parametrize("distance", REGISTRY, ids=lambda distance: distance.name)
+
+
+def orthogonal(size: int, rng: np.random.Generator) -> Floats:
+    return np.linalg.qr(rng.standard_normal((size, size)))[0]
+
+
+MAPS: dict[str, Map] = {
+    "orthogonal": lambda h, rng: h @ orthogonal(h.shape[1], rng),
+    "permutation": lambda h, rng: h[:, rng.permutation(h.shape[1])] * rng.choice([-1.0, 1.0], h.shape[1]),
+    "padding": lambda h, rng: np.hstack([h, np.zeros((len(h), 3))]),
+    "scaling": lambda h, rng: 3.0 * h,
+    "translation": lambda h, rng: h + 2.0 * rng.standard_normal(h.shape[1]),
+    "invertible": lambda h, rng: h @ (orthogonal(h.shape[1], rng) * 8.0 ** np.linspace(-1, 1, h.shape[1])),
+}
+
+
+def table(distance: Distance, *representations: Floats) -> DistanceTable:
+    """The distance on the Gram matrices as they are: neither centred nor normalised."""
+    names = tuple(f"r{k}" for k in range(len(representations)))
+    return distance.table(np.stack([h @ h.T for h in representations]), names, progress=silent)
+
+
+def width(result: DistanceTable) -> Floats:
+    """How far a value may be from the exact one."""
+    if result.lower is None or result.upper is None:
+        return np.full_like(result.values, 1e-9)
+    return result.upper - result.lower + 1e-9
+
+
+def pair(seed: int, samples: int = 31) -> tuple[Floats, Floats]:
+    """Two correlated representations of different widths and uneven scales."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((samples, 7)) * 2.0 ** np.arange(7)[::-1] / 30
+    return x, x @ rng.standard_normal((7, 4)) / 2 + 0.3 * rng.standard_normal((samples, 4))
+
+
+# ------------------------------------------------------------------------------------------------ contract
+
+
+@EVERY
+@pytest.mark.parametrize("invariance", MAPS)
+def test_declared_invariances_hold_and_undeclared_ones_have_a_witness(distance: Distance, invariance: str) -> None:
+    changes = []
+    for seed in range(3):
+        x, y = pair(seed)
+        moved = MAPS[invariance](y, np.random.default_rng(100 + seed))
+        before, after = table(distance, x, y), table(distance, x, moved)
+        if invariance in distance.traits.invariances:
+            assert np.abs(before.values - after.values).max() <= 1e-7 + (width(before) + width(after)).max()
+        changes.append(np.abs(before.values - after.values).max())
+    assert invariance in distance.traits.invariances or max(changes) > 0.02
+
+
+@EVERY
+def test_symmetry_is_as_declared(distance: Distance) -> None:
+    values = table(distance, *pair(0)).values
+    assert (abs(values[0, 1] - values[1, 0]) == 0.0) == distance.traits.symmetric
+
+
+@EVERY
+def test_distance_to_itself_is_zero_where_declared(distance: Distance) -> None:
+    x, _ = pair(0)
+    values = table(distance, x, x.copy(), x @ orthogonal(7, np.random.default_rng(5))).values
+    assert values.max() <= 1e-6 if distance.traits.symmetric else values.min() > 0.0
+
+
+@EVERY
+def test_triangle_inequality_is_as_declared(distance: Distance) -> None:
+    a, b = np.eye(5)[:, :1] - np.eye(5)[:, 1:2], np.eye(5)[:, 2:3] - np.eye(5)[:, 3:4]
+    triples = [(a, np.hstack([a, b]), b)] if not isinstance(distance, Ridge) else []
+    for seed in range(4):
+        x, y = pair(seed, 13)
+        triples.append((x, y, np.random.default_rng(seed).standard_normal((13, 2))))
+    excesses = []
+    for triple in triples:
+        result = table(distance, *triple)
+        d, slack = result.values, 3 * width(result).max()
+        excesses.append(max(d[i, k] - d[i, j] - d[j, k] - slack for i, j, k in itertools.permutations(range(3))))
+    if distance.traits.metric:
+        assert max(excesses) <= 0.0
+    elif distance.traits.symmetric:
+        assert max(excesses) > 0.1
+
+
+@EVERY
+def test_values_are_finite_and_non_negative_on_rank_one_and_full_rank(distance: Distance) -> None:
+    rng = np.random.default_rng(3)
+    shapes = [rng.standard_normal((9, 1)), rng.standard_normal((9, 40)), np.ones((9, 1)) * np.arange(9.0)[:, None]]
+    values = table(distance, *shapes).values
+    assert np.isfinite(values).all() and values.min() >= 0.0
+
+
+@EVERY
+def test_order_of_the_samples_matters_only_to_the_split_of_ridge(distance: Distance) -> None:
+    x, y = pair(1)
+    order = np.random.default_rng(0).permutation(len(x))
+    before, after = table(distance, x, y), table(distance, x[order], y[order])
+    same = np.abs(before.values - after.values).max() <= 1e-7 + width(before).max()
+    assert same == (distance.name != "ridge")
+
+
+@EVERY
+def test_progress_ends_complete_and_labels_travel(distance: Distance) -> None:
+    seen: list[tuple[str, int, int]] = []
+    grams = np.stack([h @ h.T for h in pair(0)])
+    result = distance.table(grams, ("x", "y"), progress=lambda *told: seen.append(told))
+    assert seen[-1][1] == seen[-1][2] and {stage for stage, _, _ in seen} == {distance.name}
+    assert (result.labels, result.measure) == (("x", "y"), distance.name)
+    assert set(distance.parameters) <= set(result.parameters)
+
+
+def test_by_name() -> None:
+    assert [by_name(distance.name) for distance in REGISTRY] == list(REGISTRY)
+    with pytest.raises(UnknownNameError, match=r"no distance is named 'procrust'; did you mean 'procrustes'\?"):
+        by_name("procrust")
+
+
+# ----------------------------------------------------------------------------------------------- procrustes, cka
+
+
+@pytest.mark.parametrize("widths", [(3, 8), (8, 3), (5, 5), (1, 12), (40, 30)])
+def test_procrustes_against_scipy_with_padding(widths: tuple[int, int]) -> None:
+    rng = np.random.default_rng(sum(widths))
+    x, y = (rng.standard_normal((11, w)) for w in widths)
+    padded = [np.hstack([h, np.zeros((11, max(widths) - h.shape[1]))]) for h in (x, y)]
+    rotation, _ = orthogonal_procrustes(*padded)
+    expected = np.linalg.norm(padded[0] @ rotation - padded[1])
+    assert table(Procrustes(), x, y).values[0, 1] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("widths", [(3, 8), (1, 5), (30, 20)])
+def test_cka_against_feature_space(widths: tuple[int, int]) -> None:
+    rng = np.random.default_rng(sum(widths))
+    x, y = (rng.standard_normal((11, w)) + 3.0 for w in widths)
+    a, b = x - x.mean(axis=0), y - y.mean(axis=0)
+    similarity = np.linalg.norm(a.T @ b) ** 2 / (np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b))
+    assert table(CKA(), x, y).values[0, 1] == pytest.approx(1 - similarity, abs=1e-12)
+
+
+# -------------------------------------------------------------------------------------------------------- ridge
+
+
+def sklearn_errors(x: Floats, y: Floats, train: Any, test: Any, alpha: float) -> tuple[float, float]:
+    """Held-out 1 - R^2, and leave-one-out error on the training rows, from scikit-learn in feature space."""
+    from sklearn.linear_model import Ridge as Reference
+
+    fit = Reference(alpha=alpha, solver="svd").fit(x[train], y[train])
+    total = np.square(y[test] - y[train].mean(axis=0)).sum()
+    held_out = float(np.square(fit.predict(x[test]) - y[test]).sum() / total)
+    left_out = 0.0
+    for row in train:
+        others = train[train != row]
+        # The penalty is held while a row is left out.
+        prediction = Reference(alpha=alpha, solver="svd").fit(x[others], y[others]).predict(x[[row]])
+        left_out += float(np.square(prediction - y[[row]]).sum())
+    return held_out, left_out
+
+
+@pytest.mark.parametrize(("widths", "samples"), [((4, 3), 25), ((40, 2), 19), ((1, 30), 21)])
+def test_ridge_against_scikit_learn(widths: tuple[int, int], samples: int) -> None:
+    rng = np.random.default_rng(samples)
+    x = rng.standard_normal((samples, widths[0])) + 1.0
+    y = x[:, :1] @ rng.standard_normal((1, widths[1])) + 0.5 * rng.standard_normal((samples, widths[1]))
+    shares = (1e-3, 0.3, 30.0)
+    train, test = Ridge().split(samples)
+    centred = x[train] - x[train].mean(axis=0)
+    scale = np.square(centred).sum() / len(train)
+    reference = [sklearn_errors(x, y, train, test, share * scale) for share in shares]
+    for share, (held_out, _) in zip(shares, reference, strict=True):
+        assert table(Ridge(alphas=(share,)), x, y).values[0, 1] == pytest.approx(held_out, rel=1e-7)
+    best = min(reference, key=lambda errors: errors[1])[0]
+    assert table(Ridge(alphas=shares), x, y).values[0, 1] == pytest.approx(best, rel=1e-7)
+
+
+def test_ridge_has_a_floor_that_falls_with_more_queries() -> None:
+    rng = np.random.default_rng(0)
+    h = rng.standard_normal((400, 60))
+    floors = [float(table(Ridge(), h[:m]).values[0, 0]) for m in (70, 150, 400)]
+    assert floors[0] > floors[1] > floors[2] > 0.0
+
+
+def test_ridge_refuses_what_it_cannot_do() -> None:
+    with pytest.raises(InputError, match=r"Ridge: alphas is \(0\.0,\); pass at least one penalty"):
+        Ridge(alphas=(0.0,))
+    with pytest.raises(InputError, match=r"Ridge: test_fraction is 0\.9; pass a share between"):
+        Ridge(test_fraction=0.9)
+    _, test = Ridge().split(20)
+    constant = np.random.default_rng(0).standard_normal((20, 1))
+    constant[test] = constant[np.setdiff1d(np.arange(20), test)].mean()
+    with pytest.raises(InputError, match=r"Ridge: 'r1' does not vary on the 4 held-out queries; pass another seed"):
+        table(Ridge(), np.random.default_rng(1).standard_normal((20, 2)), constant)
+
+
+# ------------------------------------------------------------------------------------------------------ spectral
+
+
+def groups(seed: int, samples: int = 24, n: int = 5) -> list[Floats]:
+    rng = np.random.default_rng(seed)
+    scales = np.arange(1, 41) ** -0.7
+    bases = [rng.standard_normal((samples, 40)) * scales for _ in range(2)]
+    noisy = [base + 0.2 * rng.standard_normal((samples, 40)) * scales for base in bases for _ in range(n)]
+    return [h / np.linalg.norm(h) for h in noisy]
+
+
+@pytest.mark.parametrize("tol", [1e-2, 1e-4])
+def test_spectral_brackets_hold_a_much_finer_solution_and_are_as_narrow_as_asked(tol: float) -> None:
+    reprs = groups(0)
+    fine = table(Spectral(tol=1e-7, cascade=False), *reprs)
+    coarse = table(Spectral(tol=tol, cascade=False), *reprs)
+    assert coarse.lower is not None and coarse.upper is not None and fine.lower is not None and fine.upper is not None
+    assert (coarse.lower <= fine.upper).all() and (fine.lower <= coarse.upper).all()
+    assert (coarse.upper - coarse.lower <= tol * coarse.upper + 1e-6).all()
+    assert coarse.parameters["unfinished"] == 0 and coarse.parameters["pairs"] == 45
+
+
+def test_cascade_keeps_brackets_valid_and_does_not_work_more() -> None:
+    reprs = groups(1)
+    full, lazy = (table(Spectral(tol=1e-4, cascade=cascade), *reprs) for cascade in (False, True))
+    assert lazy.lower is not None and lazy.upper is not None and full.lower is not None and full.upper is not None
+    assert (lazy.lower <= full.upper).all() and (full.lower <= lazy.upper).all()
+    assert lazy.parameters["iterations"] <= full.parameters["iterations"]
+    wide = lazy.upper - lazy.lower > 1e-4 * lazy.upper + 1e-6
+    assert (lazy.upper - lazy.lower)[wide].max(initial=0.0) <= 0.0201
+    for i, j in zip(*np.nonzero(wide), strict=True):  # wide brackets stand alone in their column
+        others = np.setdiff1d(np.arange(len(reprs)), [i, j])
+        assert ((lazy.lower[others, j] > lazy.upper[i, j]) | (lazy.upper[others, j] < lazy.lower[i, j])).all()
+
+
+def test_cascade_stops_early_where_order_is_clear() -> None:
+    rng = np.random.default_rng(4)
+    base = rng.standard_normal((30, 30))
+    reprs = [base + size * rng.standard_normal((30, 30)) for size in (0.0, 0.02, 0.4, 6.0)]
+    full, lazy = (table(Spectral(tol=1e-5, cascade=cascade), *reprs) for cascade in (False, True))
+    assert lazy.parameters["iterations"] < 0.7 * full.parameters["iterations"]
+    assert (np.argsort(lazy.values, axis=0) == np.argsort(full.values, axis=0)).all()
+
+
+matrices = st.tuples(st.integers(3, 9), st.integers(1, 11), st.integers(1, 11), st.integers(0, 2**31))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(matrices, st.sampled_from([0.0, 1.0, 2.5]))
+def test_sandwich_by_procrustes(shape: tuple[int, int, int, int], spread: float) -> None:
+    m, p, q, seed = shape
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((m, p)) * np.exp(spread * rng.standard_normal(p))
+    y = rng.standard_normal((m, q))
+    bures = table(Procrustes(), x, y).values[0, 1]
+    result = table(Spectral(), x, y)
+    assert result.lower is not None and result.upper is not None
+    slack = 1e-6 * (np.linalg.norm(x) + np.linalg.norm(y))
+    assert bures / np.sqrt(2) <= result.upper[0, 1] + slack and result.lower[0, 1] <= bures + slack
+    assert result.lower[0, 1] <= result.values[0, 1] <= result.upper[0, 1]
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.integers(3, 8), st.integers(0, 2**31))
+def test_triangle_inequality_of_spectral(m: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    reprs = [rng.standard_normal((m, w)) * rng.exponential(1.0, w) for w in rng.integers(1, 10, 3)]
+    result = table(Spectral(tol=1e-5), *reprs)
+    assert result.lower is not None and result.upper is not None
+    for i, j, k in itertools.permutations(range(3)):
+        assert result.lower[i, k] <= result.upper[i, j] + result.upper[j, k]
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3)), min_size=3, max_size=7))
+def test_diagonal_representations_have_a_closed_form(entries: list[tuple[float, float]]) -> None:
+    a, b = np.array(entries).T
+    forth, back = np.linalg.norm(np.maximum(b - a, 0.0)), np.linalg.norm(np.maximum(a - b, 0.0))
+    result = table(Spectral(tol=1e-5), np.diag(a), np.diag(b))
+    assert result.lower is not None and result.upper is not None
+    slack = 1e-6 * (1e-9 + np.linalg.norm(a) + np.linalg.norm(b))
+    assert result.lower[0, 1] - slack <= max(forth, back) <= result.upper[0, 1] + slack
+
+
+@pytest.mark.parametrize("spread", [0.0, 2.0, 4.0])
+def test_bounds_are_those_of_feasible_points_at_every_iteration(spread: float) -> None:
+    rng = np.random.default_rng(7)
+    h1 = np.linalg.qr(rng.standard_normal((15, 9)))[0].T * np.exp(spread * rng.standard_normal(9))[:, None]
+    h2 = rng.standard_normal((4, 15))
+    first, second = SpectralBall(*(problem := ball(h1, h2))), SpectralBall(*problem)
+    _, singular_values, right = np.linalg.svd(first.cross)
+    first.start(singular_values, right)
+    for _ in range(2000):
+        first.step()
+    assert first.upper - first.lower <= 1e-5 * first.target
+    for _ in range(40):  # from zero, not from the good start
+        second.step()
+        assert second.lower <= first.upper and first.lower <= second.upper
+
+
+def ball(h1: Floats, h2: Floats) -> tuple[Floats, Floats, float, float]:
+    return np.square(h1).sum(axis=1), h2 @ h1.T, float(np.square(h2).sum()), 1e-13
+
+
+def test_a_representation_that_never_varies_is_at_the_norm_of_the_other() -> None:
+    x = pair(0)[0]
+    for distance in (Spectral(), Procrustes()):
+        result = table(distance, np.zeros((31, 2)), x, np.zeros((31, 1)))
+        assert result.values[0, 1] == pytest.approx(np.linalg.norm(x), rel=1e-9)
+        assert result.values[0, 2] == 0.0
+
+
+def test_similar_representations_need_few_iterations() -> None:
+    """The speed claim, in iterations, which do not depend on the machine."""
+    reprs = groups(2, samples=60, n=2)
+    roots = [np.linalg.svd(h.T, full_matrices=False) for h in reprs]
+    halves = [size[:, None] * right for _, size, right in roots]
+    for i, j in itertools.combinations(range(4), 2):
+        both = Pair(halves[i], halves[j])
+        both.refine_both(1e-3)
+        assert both.iterations <= 40
+
+
+def test_spectral_refuses_a_bad_tolerance() -> None:
+    with pytest.raises(InputError, match="Spectral: tol is 0; pass a relative tolerance between"):
+        Spectral(tol=0)
+
+
+def test_no_warning_escapes() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for distance in REGISTRY:
+            table(distance, *groups(3, n=2))
