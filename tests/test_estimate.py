@@ -14,11 +14,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
+from congruity.errors import InputError
 from congruity.inference.bootstrap import acceleration, bca, clopper_pearson, edge_guard, weighted_p
 from congruity.inference.design import design
+from congruity.inference.estimation import estimate, not_applicable
 from congruity.inference.permutation import permutation_test
-from congruity.errors import InputError
-from congruity.inference.estimate import estimate, not_applicable
 from congruity.values import Congruity, DistanceTable
 
 Array = NDArray[np.float64]

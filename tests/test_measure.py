@@ -98,7 +98,9 @@ def test_d_repr_and_the_spectral_table_agree() -> None:
 def test_an_unfinished_search_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("congruity.distances.spectral.MAX_ITERATIONS", 2)
     rng = np.random.default_rng(3)
-    result = d_repr(rng.standard_normal((30, 30)) * np.exp(rng.standard_normal(30)), rng.standard_normal((30, 9)), tol=1e-8)
+    result = d_repr(
+        rng.standard_normal((30, 30)) * np.exp(rng.standard_normal(30)), rng.standard_normal((30, 9)), tol=1e-8
+    )
     assert result.status.startswith("stopped after 4 iterations at a width of ")
     assert result.lower < result.upper
 
@@ -137,9 +139,15 @@ def test_standard_gram_is_that_of_the_prepared_representation() -> None:
 
 GOOD = np.arange(12.0).reshape(4, 3) ** 1.5
 BAD_ARRAYS = {
-    "shapes": (np.ones((5, 3)), r"d_repr: X has shape \(4, 3\) and Y has shape \(5, 3\); rows must be the same samples"),
+    "shapes": (
+        np.ones((5, 3)),
+        r"d_repr: X has shape \(4, 3\) and Y has shape \(5, 3\); rows must be the",
+    ),
     "few": (np.eye(2), r"d_repr: Y has 2 samples \(shape \(2, 2\)\); pass at least 3"),
-    "constant": (np.full((4, 2), 0.1), r"d_repr: Y is the same for every sample, so no distance is defined; leave it out"),
+    "constant": (
+        np.full((4, 2), 0.1),
+        r"d_repr: Y is the same for every sample, so no distance is defined; leave",
+    ),
     "zero": (np.zeros((4, 2)), r"d_repr: Y is the same for every sample"),
     "empty": (np.ones((4, 0)), r"d_repr: Y has no features \(shape \(4, 0\)\); pass at least one column"),
     "nan": (np.where(GOOD > 3, np.nan, GOOD), r"d_repr: Y holds \d+ NaN or infinite values of 12; drop these samples"),
@@ -159,9 +167,18 @@ def test_bad_arrays(bad: Any, message: str) -> None:
 
 
 BAD_GRAMS = {
-    "not square": (np.ones((4, 3)), r"pairwise: reprs\[1\] has shape \(4, 3\) but a Gram matrix is square; pass X @ X\.T"),
-    "not symmetric": (np.triu(np.ones((4, 4))), r"pairwise: reprs\[1\] is not symmetric \(entries differ by 1, the largest"),
-    "not semi-definite": (np.diag([1.0, 1, 1, -0.5]), r"pairwise: reprs\[1\] is not positive semi-definite \(eigenvalues from"),
+    "not square": (
+        np.ones((4, 3)),
+        r"pairwise: reprs\[1\] has shape \(4, 3\) but a Gram matrix is square; pass",
+    ),
+    "not symmetric": (
+        np.triu(np.ones((4, 4))),
+        r"pairwise: reprs\[1\] is not symmetric \(entries differ by 1",
+    ),
+    "not semi-definite": (
+        np.diag([1.0, 1, 1, -0.5]),
+        r"pairwise: reprs\[1\] is not positive semi-definite \(eigen",
+    ),
     "negative": (-np.eye(4), r"pairwise: reprs\[1\] is not positive semi-definite"),
     "few": (np.eye(2), r"pairwise: reprs\[1\] has 2 samples"),
     "constant": (np.ones((4, 4)), r"pairwise: reprs\[1\] is the same for every sample"),

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import synthetic
 from rich.console import Console
 
+import synthetic
 from congruity.errors import InputError, UnknownNameError
 from congruity.report import html, plots, svg, text, wording
 from congruity.values import Behaviour, Comparison, Site

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from congruity import distances, finders, interventions, models, tasks
     from congruity.errors import CongruityError
-    from congruity.inference import estimate
     from congruity.implement import Budget
+    from congruity.inference import estimate
     from congruity.measure import d_repr, pairwise
     from congruity.models import TorchModule, load_model
     from congruity.pipeline import compare, fingerprint
@@ -68,8 +68,8 @@ __all__ = [
     "d_repr",
     "distances",
     "estimate",
-    "fingerprint",
     "finders",
+    "fingerprint",
     "interventions",
     "load_model",
     "models",

@@ -13,7 +13,7 @@ import numpy as np
 
 
 def digest(*parts: object) -> str:
-    """Return the hexadecimal SHA-256 of ``parts`` (strings, numbers, bools, None, arrays, mappings, sequences, dataclasses).
+    """Return the hexadecimal SHA-256 of ``parts``: plain values, arrays, mappings, sequences, dataclasses.
 
     >>> digest("a", 1.0) == digest("a", 1.0), digest("a", "b") == digest("ab")
     (True, False)

@@ -65,5 +65,7 @@ def guarded(place: Path) -> Iterator[None]:
                 "model takes 4 bytes a parameter)"
             ) from None
         if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR):
-            raise StoreError(f"cannot write in {place} ({error.strerror}); point {VARIABLE} at a folder of yours") from None
+            raise StoreError(
+                f"cannot write in {place} ({error.strerror}); point {VARIABLE} at a folder of yours"
+            ) from None
         raise

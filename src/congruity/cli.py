@@ -52,7 +52,9 @@ def main() -> None:
 def demo(
     json_output: Json = False,
     quiet: Quiet = False,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Make everything again; converted models are kept.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Make everything again; converted models are kept.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder for report.html and result.json.")] = Path("congruity-demo"),
     prompts: Prompts = 200,
     n: Count = 20,
@@ -91,7 +93,9 @@ def demo(
 
 @app.command()
 def fingerprint(
-    model: Annotated[str, typer.Argument(help="Short name, folder, .gguf file or hub id; +noise=0.01 or +random changes it.")],
+    model: Annotated[
+        str, typer.Argument(help="Short name, folder, .gguf file or hub id; +noise=0.01 or +random changes it.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the fingerprint (.safetensors).")],
     task: TaskName = "ioi",
     prompts: Prompts = 200,
@@ -122,7 +126,15 @@ def fingerprint(
         with clock("load"):
             loaded = load_model(model, revision=revision, device=device)
         made = pipeline.fingerprint(
-            chosen, loaded, n=n, seed=seed, budget=budget, gates=gates, require_task=not control, progress=progress, clock=clock
+            chosen,
+            loaded,
+            n=n,
+            seed=seed,
+            budget=budget,
+            gates=gates,
+            require_task=not control,
+            progress=progress,
+            clock=clock,
         )
     path = made.save(out)
     summary = _summary(made) | {"path": str(path), "seconds": {k: round(v, 2) for k, v in clock.seconds.items()}}
@@ -131,8 +143,8 @@ def fingerprint(
         return
     print(
         f"{made.model.name} on {made.queries.task}: accuracy {made.accuracy:.3f}, circuit {len(made.circuit.sites)} of "
-        f"{len(made.circuit.scores.sites)} sites, {made.n} implementations admitted, {summary['refused']} refused, mean KL "
-        f"{summary['mean_kl']:.3f} nats"
+        f"{len(made.circuit.scores.sites)} sites, {made.n} implementations admitted, {summary['refused']} refused, "
+        f"mean KL {summary['mean_kl']:.3f} nats"
     )
     print(f"Wrote {path}")
 
@@ -163,7 +175,9 @@ def compare(
         table = pipeline.distance_table(left, right, measure, progress=progress)
         result = pipeline.judge(left, right, table, margin=margin, seed=seed)
     comparison = Comparison(left, right, result)
-    report = store.write_bytes(html.page([comparison], title=f"{result.names[0]} and {result.names[1]}").encode(), out / "report.html")
+    report = store.write_bytes(
+        html.page([comparison], title=f"{result.names[0]} and {result.names[1]}").encode(), out / "report.html"
+    )
     data = result.to_dict() | {"report": str(report)}
     store.write_json(data, out / "result.json")
     if json_output:
@@ -229,7 +243,10 @@ def doctor(
         progress("load", 1, 1)
         examples = family.by_name(task, n=32).examples(loaded.single_token)
         found = checks.run_checks(loaded, examples, Resample())
-    rows = [{"check": c.name, "passed": c.passed, "value": f"{c.value:.1e}", "limit": f"{c.limit:.0e}", "of": c.detail} for c in found]
+    rows = [
+        {"check": c.name, "passed": c.passed, "value": f"{c.value:.1e}", "limit": f"{c.limit:.0e}", "of": c.detail}
+        for c in found
+    ]
     _print_rows(rows, json_output)
     if not all(check.passed for check in found):
         raise ModelError(f"{model}: {sum(not c.passed for c in found)} of {len(found)} self-tests failed")
@@ -302,7 +319,8 @@ def _print_timing(seconds: dict[str, float], floor: float, peak: float) -> None:
     spent = ", ".join(f"{stage} {value:.1f}" for stage, value in seconds.items())
     print(f"Seconds: {spent}; total {sum(seconds.values()):.1f}")
     if floor:
-        print(f"Floor (the matrix products that had to happen, at this machine's rate): {floor:.1f} s; peak memory {peak:.0f} MB")
+        print(f"Floor: {floor:.1f} s, the matrix products that had to happen at this machine's rate")
+    print(f"Peak memory: {peak:.0f} MB")
 
 
 def _summary(made: Fingerprint) -> dict[str, Any]:

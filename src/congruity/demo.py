@@ -9,7 +9,7 @@ import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -48,7 +48,12 @@ class DemoResult:
         for comparison in self.comparisons:
             full = comparison.result.to_dict()
             rows.append(
-                {"a": comparison.a.model.name, "b": comparison.b.model.name, "role": comparison.role, "note": comparison.note}
+                {
+                    "a": comparison.a.model.name,
+                    "b": comparison.b.model.name,
+                    "role": comparison.role,
+                    "note": comparison.note,
+                }
                 | {key: full[key] for key in keys}
                 | {key: full[key] for key in ("interval", "score_min", "rho", "n", "scope", "warnings")}
             )
@@ -111,18 +116,20 @@ def conclusions(result: DemoResult) -> list[str]:
     """Say in plain words what may and may not be concluded from the demo."""
     main, same, noisy, random = (comparison.result for comparison in result.comparisons)
     lines = [
-        f"One trained network a side: every statement is about these two networks, on these {main_queries(result)} prompts, "
-        "read at the last token, and not about their families or training procedures.",
+        f"One trained network a side: every statement is about these two networks, on these {main_queries(result)} "
+        "prompts, read at the last token, and not about their families or training procedures.",
         f"{main.names[0]} against {main.names[1]}: C = {main.score:.2f} with 95 % interval {main.interval[0]:.2f} to "
         f"{main.interval[1]:.2f}; rho = {_number(main.rho)} (distance between the unedited models over the radius of "
         "their own implementations).",
         f"The ends of the scale here: against itself C = {same.score:.2f}; a behaviour-preserving noisy copy "
-        f"C = {noisy.score:.2f}, rho = {_number(noisy.rho)}; random weights C = {random.score:.2f}, rho = {_number(random.rho)}.",
+        f"C = {noisy.score:.2f}, rho = {_number(noisy.rho)}; random weights "
+        f"C = {random.score:.2f}, rho = {_number(random.rho)}.",
     ]
     if noisy.score < 0.5:
         lines.append(
-            "The noisy copy certainly shares the mechanism, yet its C is low: for single networks C measures whether two "
-            "clouds can be told apart, so a low C is no evidence of a different mechanism. rho does not saturate; read that."
+            "The noisy copy certainly shares the mechanism, yet its C is low: for single networks C measures whether "
+            "two clouds can be told apart, so a low C is no evidence of a different mechanism. rho does not saturate: "
+            "read that."
         )
     lines.append(
         "Not shown by this run: that a low value means another algorithm. No pair of language models with the same "
@@ -138,6 +145,9 @@ def main_queries(result: DemoResult) -> int:
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2f}"
+
+
+_Made = TypeVar("_Made")
 
 
 @dataclass
@@ -189,7 +199,9 @@ class _Runner:
 
         def make() -> DistanceTable:
             with self.clock("distances"):
-                return pipeline.distance_table(a, b, measure, progress=_titled(self.progress, f"{a.model.name} / {b.model.name}"))
+                return pipeline.distance_table(
+                    a, b, measure, progress=_titled(self.progress, f"{a.model.name} / {b.model.name}")
+                )
 
         table = self._cached("tables", key, make, store.load_table, store.save_table)
         with self.clock("estimate"):
@@ -228,7 +240,13 @@ class _Runner:
             kl = float((np.exp(original) * (original - log_probs)).sum(axis=1).mean())
             found = Behaviour(float((edited > 0).mean()), float(edited.mean()), kl, len(edited))
             if not Gates().refusal(found, unedited):
-                return {"noise": noise, "accuracy": found.accuracy, "logit_difference": found.logit_difference, "kl": kl, "n": found.n}
+                return {
+                    "noise": noise,
+                    "accuracy": found.accuracy,
+                    "logit_difference": found.logit_difference,
+                    "kl": kl,
+                    "n": found.n,
+                }
             noise /= 2
         raise NotApplicableError(f"{A}: even weight noise of {noise:g} breaks the behaviour gates")
 
@@ -242,8 +260,15 @@ class _Runner:
         return log_probs, difference
 
     def _cached(
-        self, kind: str, key: str, make: Callable[[], Any], read: Callable[[Path], Any], write: Callable[[Any, Path], Path], *, suffix: str = store.SUFFIX
-    ) -> Any:
+        self,
+        kind: str,
+        key: str,
+        make: Callable[[], _Made],
+        read: Callable[[Path], _Made],
+        write: Callable[[_Made, Path], Path],
+        *,
+        suffix: str = store.SUFFIX,
+    ) -> _Made:
         path = cache.folder() / kind / f"{key}{suffix}"
         if self.use_cache and path.is_file():
             with self.clock("read cache"):

@@ -81,8 +81,9 @@ def implementations(
         progress("implementations", admitted, n)
     if admitted < n:
         raise NotApplicableError(
-            f"{model.card.name}: only {admitted} of {drawn} drawn implementations keep the behaviour, {n} were asked for "
-            f"(last refusal: {reasons[-1]}); lower the share replaced ({budget.share:g}), widen the gates or ask for fewer"
+            f"{model.card.name}: only {admitted} of {drawn} draws keep the behaviour, {n} were asked for "
+            f"(last refusal: {reasons[-1]}); lower the share replaced ({budget.share:g}), widen the gates "
+            "or ask for fewer"
         )
 
 

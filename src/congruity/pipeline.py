@@ -13,9 +13,9 @@ from congruity._versions import versions
 from congruity.circuit import find_circuit, split
 from congruity.clock import Clock
 from congruity.errors import InputError, NotApplicableError, NotComparableError
-from congruity.inference import estimate, not_applicable
 from congruity.finders import Attribution
 from congruity.implement import Budget, implementations
+from congruity.inference import estimate, not_applicable
 from congruity.interventions import Resample
 from congruity.protocols import Distance, Finder, Intervention, Model, Progress, Task, silent
 from congruity.represent import represent
@@ -167,7 +167,9 @@ def compare(
     return judge(left, right, table, margin=margin, seed=seed)
 
 
-def sides(a: Any, b: Any, *, task: Task | None, seed: int, progress: Progress, **options: Any) -> tuple[Fingerprint, Fingerprint]:
+def sides(
+    a: Any, b: Any, *, task: Task | None, seed: int, progress: Progress, **options: Any
+) -> tuple[Fingerprint, Fingerprint]:
     """Return both sides as fingerprints over one set of words that both tokenizers hold, made where needed."""
     given = [Fingerprint.load(side) if _is_fingerprint_path(side) else side for side in (a, b)]
     models = [_model(side) for side in given if not isinstance(side, Fingerprint)]
@@ -189,7 +191,9 @@ def distance_table(a: Fingerprint, b: Fingerprint, distance: Distance, *, progre
     return distance.table(grams, tuple(labels), progress=progress)
 
 
-def judge(a: Fingerprint, b: Fingerprint, table: DistanceTable, *, margin: float | None = None, seed: int = 0) -> Congruity:
+def judge(
+    a: Fingerprint, b: Fingerprint, table: DistanceTable, *, margin: float | None = None, seed: int = 0
+) -> Congruity:
     """Turn the table of `distance_table` into a verdict about ``a`` and ``b``."""
     inner = DistanceTable(
         table.measure,
@@ -236,12 +240,14 @@ def require_comparable(a: Fingerprint, b: Fingerprint) -> None:
 def incapable(name: str, accuracy: float, task: str) -> str:
     """The sentence for a model that cannot do the task."""
     return (
-        f"{name} cannot do the task {task}: accuracy {accuracy:.2f}, at least {MIN_ACCURACY:.2f} is needed, so whether it "
-        "solves it the same way is not a question"
+        f"{name} cannot do the task {task}: accuracy {accuracy:.2f}, at least {MIN_ACCURACY:.2f} is needed, so "
+        "whether it solves it the same way is not a question"
     )
 
 
-def settings(*, finder: Finder, intervention: Intervention, n: int, seed: int, budget: Budget, gates: Gates) -> dict[str, Any]:
+def settings(
+    *, finder: Finder, intervention: Intervention, n: int, seed: int, budget: Budget, gates: Gates
+) -> dict[str, Any]:
     """Return what a fingerprint depends on besides model and task, as JSON data."""
     return {
         "finder": finder.name,
@@ -293,8 +299,8 @@ def _strength_warnings(a: Fingerprint, b: Fingerprint) -> tuple[str, ...]:
     found = []
     if max(strengths) > _STRENGTH_RATIO * min(strengths):
         found.append(
-            f"the implementations were not sampled at matched strength (mean KL {strengths[0]:.3f} and {strengths[1]:.3f} "
-            "nats), which alone can separate two sets"
+            f"the implementations were not sampled at matched strength (mean KL {strengths[0]:.3f} and "
+            f"{strengths[1]:.3f} nats), which alone can separate two sets"
         )
     for key in ("intervention", "finder"):
         if a.settings.get(key) != b.settings.get(key):

@@ -25,7 +25,9 @@ def represent(outputs: Outputs, queries: Queries, *, model: str) -> Representati
         kernel = hidden @ hidden.T
         size = np.trace(kernel)
         if not size > 1e-20 * max(1.0, float(np.square(values, dtype=np.float64).sum())):
-            raise NotApplicableError(f"{model}: layer {name} is constant over the {m} queries, so it represents nothing")
+            raise NotApplicableError(
+                f"{model}: layer {name} is constant over the {m} queries, so it represents nothing"
+            )
         gram += kernel / size
     gram /= len(outputs.layers)
     return Representation((gram + gram.T) / 2, queries, tuple(name for name, _ in outputs.layers))

@@ -1,4 +1,4 @@
-"""Fingerprints on disk: one safetensors file whose header is JSON. Written aside and moved into place; checked when read."""
+"""Fingerprints on disk: one safetensors file with a JSON header, written atomically and checked when read."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def load(path: Path) -> Fingerprint:
     except (KeyError, TypeError, IndexError, CongruityError) as error:
         raise StoreError(f"{path}: the fingerprint is damaged ({error}); make it again") from None
     if fingerprint.digest != header["digest"]:
-        raise StoreError(f"{path}: the content does not match its own digest, so it was edited; make the fingerprint again")
+        raise StoreError(
+            f"{path}: the content does not match its own digest, so it was edited; make the fingerprint again"
+        )
     return fingerprint
 
 
@@ -88,7 +90,12 @@ def save_table(table: DistanceTable, path: Path) -> Path:
     from safetensors.numpy import save as serialise
 
     arrays = {name: np.ascontiguousarray(a) for name in _TABLE_ARRAYS if (a := getattr(table, name)) is not None}
-    header = {"schema": SCHEMA_VERSION, "measure": table.measure, "labels": table.labels, "parameters": plain(table.parameters)}
+    header = {
+        "schema": SCHEMA_VERSION,
+        "measure": table.measure,
+        "labels": table.labels,
+        "parameters": plain(table.parameters),
+    }
     return write_bytes(serialise(arrays, metadata={_KEY: json.dumps(header, sort_keys=True, allow_nan=False)}), path)
 
 
@@ -149,7 +156,9 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
             arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (not a mapping)
             return handle.metadata() or {}, arrays
     except (SafetensorError, ValueError) as error:
-        raise StoreError(f"{path}: not a safetensors file, or truncated ({error}); make the fingerprint again") from None
+        raise StoreError(
+            f"{path}: not a safetensors file, or truncated ({error}); make the fingerprint again"
+        ) from None
 
 
 def _umask() -> int:

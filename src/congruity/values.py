@@ -489,7 +489,7 @@ class Congruity:
     Attributes:
         score: C = 1 - |P1 + P2 - 1|, the paper's congruity; 1 = indistinguishable, 0 = always distinguishable.
         score_min: C_min = 1 - max(|2 P1 - 1|, |2 P2 - 1|); never above C, falls when one side is merely wider.
-        p_within: (P1, P2), the chance that an implementation is closer to another of its own side than to one of the other.
+        p_within: (P1, P2), the chance that an implementation is closer to one of its own side than to one of the other.
         separation: T = P1 + P2 - 1, signed.
         asymmetry: S = P1 - P2.
         separability: leave-one-out AUC of telling the sides apart; 0.5 = none, 1 = perfect.
@@ -501,7 +501,7 @@ class Congruity:
         n: implementations (N1, N2); ``n_bases``: independent networks a side, or None where not stated.
         scope: "populations" (units are independent networks) or "these two networks" (one network a side).
         expected_equal: mean of C under equality at this N; C does not reach 1.
-        unshared: u = sqrt(|T|); ``tv_lower``: guaranteed lower bound on total variation.
+        unshared: u = sqrt(|T|); ``tv_lower``: 95 % lower confidence bound on total variation.
         rho: clean-to-clean distance over the mean distance from a model to its own implementations; None where unknown.
         table, side: the distances and the labels behind all this, for reports.
         provenance: digests, seed, settings and versions.
@@ -538,9 +538,7 @@ class Congruity:
         from congruity._digest import plain
 
         return {
-            f.name: plain(getattr(self, f.name))
-            for f in dataclasses.fields(self)
-            if f.name not in ("table", "side")
+            f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in ("table", "side")
         }
 
     def to_dataframe(self) -> Any:

@@ -29,6 +29,7 @@ from congruity.values import Floats
 _RELAXATION = 1.6
 _MEMORY = 6
 
+
 @dataclass
 class SpectralBall:
     """One directed problem while it is being solved: its bracket only ever shrinks.
@@ -53,9 +54,7 @@ class SpectralBall:
     _history: _Anderson = field(init=False)
 
     def __post_init__(self) -> None:
-        # Near the mean of s where the spectrum is even, well below it where a few directions dominate. Over flat, steep
-        # and dominated spectra this needed 3-30 iterations for a bracket of 1e-3; half the mean alone 3-60 and more.
-        self._rho = max(float(np.sqrt(self.s.mean() / 2.0) * np.sqrt(self.s).mean()), self.floor)
+        self._rho = max(float(self.s.mean()), self.floor)
         self._w = np.zeros_like(self.cross)
         self._history = _Anderson(self.cross.shape)
         self.upper = min(self.upper, self.target + self.floor)  # A = 0
@@ -72,6 +71,9 @@ class SpectralBall:
         if root[0] <= self.floor:  # uncorrelated: A = 0 is the solution, and X = S11 its proof
             self._bound_below(np.zeros((len(root), len(root))))
             return
+        # The multiplier has the scale of L, not of S11, which a few directions may dominate: with the mean of s,
+        # spectra spread over eight decades take thousands of iterations; even ones take 4 to 30 either way.
+        self._rho = float(np.sqrt(root.mean() / 2.0) * np.sqrt(root).mean())
         scale = np.sqrt(np.sqrt(np.maximum(root, 1e-9 * root[0])))
         slack = (np.diag(root) - (right * self.s) @ right.T) / np.outer(scale, scale)
         eigenvalues, vectors = _eigh(slack)

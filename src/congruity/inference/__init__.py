@@ -1,8 +1,8 @@
 """From distances to a decision: the score, its uncertainty, two tests and a verdict.
 
-A package, not a module called ``estimate``: a module of that name would hide the public function ``congruity.estimate``.
+A package, and not a module called ``estimate``, which would hide the public function ``congruity.estimate``.
 """
 
-from congruity.inference.estimate import estimate, not_applicable
+from congruity.inference.estimation import estimate, not_applicable
 
 __all__ = ["estimate", "not_applicable"]

@@ -6,6 +6,8 @@ Shapes: ``n`` implementations, ``B`` labellings. A labelling is a row of zeros a
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
@@ -25,7 +27,7 @@ def neighbours(toward: Array, allowed: NDArray[np.bool_], k: int = 3) -> Array:
     return np.where(allowed, share, 0.0)
 
 
-def _ranks(toward: Array, allowed: NDArray[np.bool_], method: str) -> Array:
+def _ranks(toward: Array, allowed: NDArray[np.bool_], method: Literal["average", "min", "max"]) -> Array:
     barred = (~allowed).sum(axis=1, keepdims=True)
     return np.asarray(rankdata(np.where(allowed, toward, -np.inf), method=method, axis=1) - barred, dtype=np.float64)
 
@@ -57,9 +59,7 @@ def energy(symmetric: Array, first: Array, sizes: Array) -> Array:
     between, within_first = (product * second).sum(axis=1), (product * first).sum(axis=1)
     within_second = symmetric.sum() - 2 * between - within_first
     return np.asarray(
-        2 * between / (n1 * n2)
-        - within_first / (n1 * n1 - first @ sizes)
-        - within_second / (n2 * n2 - second @ sizes),
+        2 * between / (n1 * n2) - within_first / (n1 * n1 - first @ sizes) - within_second / (n2 * n2 - second @ sizes),
         dtype=np.float64,
     )
 

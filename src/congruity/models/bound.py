@@ -53,11 +53,13 @@ class Backend(Protocol):
 
 @dataclass
 class _Prepared:
-    """What a group needs for any edit: the prefix's cache, the replacement at every hook, the unedited log-probabilities."""
+    """What a group needs for any edit: the prefix's cache, replacements by hook, and the unedited run."""
 
     prefix: Any
     replacements: dict[str, Tensor]  # hook -> (g, positions, width)
-    log_probs: Tensor  # (g, vocabulary)
+    logits: Tensor  # (g, vocabulary), unedited
+    probabilities: Tensor  # (g, vocabulary), unedited
+    reads: dict[str, Tensor]  # name -> (g, width), unedited
 
 
 @dataclass
@@ -76,7 +78,9 @@ class Bound:
         self._hooks = tuple(dict.fromkeys(site.hook for site in sites))
         self._heads = {hook: sum(site.hook == hook for site in sites) for hook in self._hooks}
 
-    def run(self, edits: Sequence[Edit | None], *, rows: NDArray[np.intp] | None = None, read: bool = False) -> Iterator[Outputs]:
+    def run(
+        self, edits: Sequence[Edit | None], *, rows: NDArray[np.intp] | None = None, read: bool = False
+    ) -> Iterator[Outputs]:
         """Yield one `Outputs` an edit, in order; ``None`` is the unedited model.
 
         Args:
@@ -118,6 +122,8 @@ class Bound:
         self, number: int, group: Group, chosen: NDArray[np.intp], edits: Sequence[Edit | None], read: bool
     ) -> tuple[Floats, Floats, dict[str, NDArray[Any]]]:
         ready = self._prepare(number, group)
+        if list(edits) == [None]:
+            return _unedited(group, ready, chosen, read)
         with torch.inference_mode():
             index = torch.as_tensor(chosen, device=self.backend.device)
             masks = self._masks(edits)
@@ -129,8 +135,8 @@ class Bound:
                 logits = self._logits(group, ready.prefix, index, len(edits))
             logits = logits.unflatten(0, (len(edits), len(chosen)))
             difference = _logit_difference(logits, group.answers[index], group.foils[index])
-            clean = ready.log_probs[index]
-            kl = torch.stack([_kl(clean, row) for row in logits])  # edit by edit: the vocabulary is large
+            clean, probabilities = ready.logits[index], ready.probabilities[index]
+            kl = torch.stack([_kl(probabilities, clean, row) for row in logits])  # one by one: vocabularies are large
             recorded = {name: value.unflatten(0, (len(edits), len(chosen))) for name, value in reads.items()}
         return (
             difference.double().cpu().numpy(),
@@ -177,7 +183,7 @@ class Bound:
 
     def log_probs(self) -> Tensor:
         """Return (n, vocabulary): the unedited next-token log-probabilities at the answer position, on the CPU."""
-        parts = [self._prepare(i, group).log_probs for i, group in enumerate(self.groups)]
+        parts = [torch.log_softmax(self._prepare(i, group).logits, dim=-1) for i, group in enumerate(self.groups)]
         order = np.argsort(np.concatenate([group.rows for group in self.groups]))
         return torch.cat(parts)[torch.as_tensor(order)].cpu()
 
@@ -189,20 +195,21 @@ class Bound:
                 prefix = self.backend.prefix(group.clean[:, : group.prefix]) if group.prefix else None
                 self.flops += self.backend.forward_flops(len(group.rows) * group.prefix, 0)
                 everything = torch.arange(len(group.rows), device=self.backend.device)
-                runs = []
-                for tokens in (group.counterfactual, group.clean):
-                    captured: dict[str, Tensor] = {}
-                    with self._hooked({hook: _recorder(hook, captured) for hook in self._hooks}):
-                        logits = self._logits(group, prefix, everything, 1, tokens)
-                    runs.append(captured)
-                self._check_capture(runs[1])
-                replacements = {h: self.intervention.replacement(runs[1][h], runs[0][h]) for h in self._hooks}
-                self._prepared[number] = _Prepared(prefix, replacements, torch.log_softmax(logits.float(), dim=-1))
+                other: dict[str, Tensor] = {}
+                clean: dict[str, Tensor] = {}
+                reads: dict[str, Tensor] = {}
+                with self._hooked({hook: _recorder(hook, other) for hook in self._hooks}):
+                    self._logits(group, prefix, everything, 1, group.counterfactual)
+                recorders = [(hook, _recorder(hook, clean)) for hook in self._hooks]
+                readers = [(name, _reader(name, reads)) for name in self.backend.reads]
+                with self._hooked(dict(recorders)), self._hooked(dict(readers)):
+                    logits = self._logits(group, prefix, everything, 1).float()
+                self._check_capture(clean)
+                replacements = {h: self.intervention.replacement(clean[h], other[h]) for h in self._hooks}
+                self._prepared[number] = _Prepared(prefix, replacements, logits, torch.softmax(logits, dim=-1), reads)
         return self._prepared[number]
 
-    def _logits(
-        self, group: Group, prefix: Any, index: Tensor, copies: int, tokens: Tensor | None = None
-    ) -> Tensor:
+    def _logits(self, group: Group, prefix: Any, index: Tensor, copies: int, tokens: Tensor | None = None) -> Tensor:
         """Run the rows ``index`` ``copies`` times (copy-major) and return the answer position's logits."""
         tokens = group.clean if tokens is None else tokens
         batch = tokens[index, group.prefix :] if group.prefix else tokens[index]
@@ -251,7 +258,9 @@ class Bound:
 
 def _positions(group: Group) -> int:
     """Positions computed per row: what follows the shared prefix; 1 for inputs without positions."""
-    return int(group.clean.shape[1] - group.prefix) if group.clean.ndim == 2 and not group.clean.is_floating_point() else 1
+    return (
+        int(group.clean.shape[1] - group.prefix) if group.clean.ndim == 2 and not group.clean.is_floating_point() else 1
+    )
 
 
 def _logit_difference(logits: Tensor, answers: Tensor, foils: Tensor) -> Tensor:
@@ -261,10 +270,25 @@ def _logit_difference(logits: Tensor, answers: Tensor, foils: Tensor) -> Tensor:
     return both[..., 0] - both[..., 1]
 
 
-def _kl(clean_log_probs: Tensor, logits: Tensor) -> Tensor:
-    """Return (g,): KL(clean || edited) in nats, from log-probabilities and logits (g, vocabulary)."""
-    edited = torch.log_softmax(logits.float(), dim=-1)
-    return torch.nn.functional.kl_div(edited, clean_log_probs, reduction="none", log_target=True).sum(-1).clamp_min(0.0)
+def _kl(probabilities: Tensor, clean: Tensor, edited: Tensor) -> Tensor:
+    """Return (g,): KL(clean || edited) in nats, from clean probabilities and both logits (g, vocabulary).
+
+    With d = edited - clean logits and E the mean under the clean model, KL = log E exp(d - E d), written with expm1 and
+    log1p. Unlike a difference of two log-softmaxes it is exactly zero for no change and keeps its digits near zero.
+    """
+    change = edited.float() - clean
+    change -= torch.linalg.vecdot(probabilities, change)[:, None]
+    return torch.log1p(torch.linalg.vecdot(probabilities, change.expm1_())).clamp_min(0.0)
+
+
+def _unedited(
+    group: Group, ready: _Prepared, chosen: NDArray[np.intp], read: bool
+) -> tuple[Floats, Floats, dict[str, NDArray[Any]]]:
+    """What `Bound._forward` returns for the unedited model, which ran when the group was prepared."""
+    index = torch.as_tensor(chosen, device=ready.logits.device)
+    difference = _logit_difference(ready.logits[index][None], group.answers[index], group.foils[index])
+    reads = {name: value[index][None].float().cpu().numpy() for name, value in ready.reads.items() if read}
+    return difference.double().cpu().numpy(), np.zeros((1, len(chosen))), reads
 
 
 def _tensor(output: Any) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from congruity._digest import digest, file_digest
 from congruity._optional import require
@@ -63,7 +63,9 @@ def locate(name: str | Path, *, revision: str | None = None, trust_remote_code: 
 def _weights(base: str) -> tuple[Path | None, str]:
     path = Path(base)
     if path.suffix in _PICKLES:
-        raise ModelError(f"{base}: congruity never unpickles a file; save the model as safetensors (save_pretrained) instead")
+        raise ModelError(
+            f"{base}: congruity never unpickles a file; save the model as safetensors (save_pretrained) instead"
+        )
     if path.suffix == ".gguf":
         if not path.is_file():
             raise ModelError(f"{base}: no such GGUF file")
@@ -85,7 +87,9 @@ def _folder_digest(folder: Path) -> str:
         raise ModelError(f"{folder}: no Hugging Face model: there is no config.json, but {found}")
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise ModelError(f"{folder}: no *.safetensors weights; congruity reads no pickles, convert with save_pretrained")
+        raise ModelError(
+            f"{folder}: no *.safetensors weights; congruity reads no pickles, convert with save_pretrained"
+        )
     return digest((folder / "config.json").read_text(), *(part for f in files for part in (f.name, file_digest(f))))
 
 
@@ -121,7 +125,7 @@ def load_model(
     30
     """
     if hasattr(name_or_path_or_module, "bind") and hasattr(name_or_path_or_module, "card"):
-        return name_or_path_or_module  # type: ignore[no-any-return]
+        return cast(Model, name_or_path_or_module)
     torch = require("torch", "congruity[models]", "running a model")
     require("transformer_lens", "congruity[models]", "running a language model")
     from congruity.models.transformer_lens import Loaded, TransformerLensModel
@@ -137,7 +141,8 @@ def load_model(
         weights = source.digest or _state_digest(module)
         if source.variant is not None:
             source.variant(module)
-        loaded = Loaded(module, words, source.name, weights, source.base, revision)
+        where = str(source.folder or source.name.partition("+")[0])
+        loaded = Loaded(module, words, source.name, weights, source.base, where, revision)
     else:
         loaded = _in_memory(name_or_path_or_module, tokenizer)
     return TransformerLensModel(loaded, device=place, dtype=precision)
@@ -166,12 +171,14 @@ def _read(source: Source, precision: Any, trust_remote_code: bool) -> tuple[Any,
 def _in_memory(module: Any, tokenizer: Any) -> Any:
     from congruity.models.transformer_lens import Loaded
 
-    module = getattr(module, "original_model", module)  # a TransformerBridge holds the module that it wrapped
+    bridge = module if hasattr(module, "hook_dict") else None
+    if bridge is not None:
+        module, tokenizer = bridge.original_model, tokenizer or bridge.tokenizer
     config = getattr(module, "config", None)
     if config is None or not hasattr(module, "forward"):
         raise ModelError(
-            f"cannot load {type(module).__name__}: give a name, a path, a Hugging Face causal language model, or wrap a plain "
-            "PyTorch module with congruity.models.TorchModule(module, edits=..., reads=..., name=...)"
+            f"cannot load {type(module).__name__}: give a name, a path or a Hugging Face causal language model, or "
+            "wrap a plain PyTorch module with congruity.models.TorchModule(module, edits=..., reads=..., name=...)"
         )
     name = getattr(config, "_name_or_path", "") or type(module).__name__
     if tokenizer is None:
@@ -180,8 +187,11 @@ def _in_memory(module: Any, tokenizer: Any) -> Any:
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(name, local_files_only=True)
         except (OSError, ValueError):
-            raise ModelError(f"{name}: no tokenizer is stored under that name; pass tokenizer= with the module") from None
-    return Loaded(module, tokenizer, Path(name).name, _state_digest(module), Path(name).name)
+            raise ModelError(
+                f"{name}: no tokenizer is stored under that name; pass tokenizer= with the module"
+            ) from None
+    short = Path(name).name
+    return Loaded(module, tokenizer, short, _state_digest(module), short, name, bridge=bridge)
 
 
 def _state_digest(module: Any) -> str:

@@ -29,7 +29,9 @@ class PackagedModel:
             spec = importlib.util.find_spec(package)
             path = Path(spec.origin).parent / inside if spec is not None and spec.origin is not None else None
             if path is None or not path.is_file():
-                raise MissingExtraError(f"the weights of {self.name} are not installed; install them with: {self.install}")
+                raise MissingExtraError(
+                    f"the weights of {self.name} are not installed; install them with: {self.install}"
+                )
             found.append(path)
         return tuple(found)
 

@@ -17,7 +17,7 @@ from congruity.values import Examples, ModelCard, Site
 
 
 class TorchModule:
-    """Wrap ``module(inputs) -> logits``: (n, classes), or (n, positions, vocabulary), of which the last position counts.
+    """Wrap ``module(inputs) -> logits``: (n, classes), or (n, positions, vocabulary) read at the last position.
 
     Args:
         module: called with one tensor of the examples' inputs.
@@ -91,10 +91,14 @@ class TorchModule:
         """Put all examples, which are arrays (n, ...), in one group. ``pad`` changes nothing: arrays are one length."""
         columns = (examples.clean, examples.counterfactual, examples.answers, examples.foils)
         if not all(isinstance(column, np.ndarray) for column in columns):
-            raise TaskError(f"{self.card.name}: a plain PyTorch module needs arrays of inputs and class indices, not text")
+            raise TaskError(
+                f"{self.card.name}: a plain PyTorch module needs arrays of inputs and class indices, not text"
+            )
         clean, other, answers, foils = (torch.as_tensor(np.array(column), device=self.device) for column in columns)
         if clean.shape != other.shape:
-            raise TaskError(f"{examples.task}: clean inputs are {tuple(clean.shape)}, counterfactuals {tuple(other.shape)}")
+            raise TaskError(
+                f"{examples.task}: clean inputs are {tuple(clean.shape)}, counterfactuals {tuple(other.shape)}"
+            )
         if clean.is_floating_point():
             dtype = getattr(torch, self.card.dtype)
             clean, other = clean.to(dtype), other.to(dtype)
@@ -109,7 +113,9 @@ class TorchModule:
         """Return (rows, classes)."""
         result = self._module(tokens)
         if not isinstance(result, Tensor):
-            raise ModelError(f"{self.card.name}: the module returned {type(result).__name__}; it must return a tensor of logits")
+            raise ModelError(
+                f"{self.card.name}: the module returned {type(result).__name__}; it must return a tensor of logits"
+            )
         return result if result.ndim == 2 else result[:, -1]
 
     def forward_flops(self, positions: int, rows: int) -> float:

@@ -30,7 +30,9 @@ class Loaded:
     name: str
     digest: str
     base: str
+    where: str  # folder or hub id that TransformerLens may look a configuration up by
     revision: str | None = None
+    bridge: Any = None  # a TransformerBridge that already holds the module
 
 
 class TransformerLensModel:
@@ -46,8 +48,6 @@ class TransformerLensModel:
     adapter = "transformer-lens"
 
     def __init__(self, loaded: Loaded, *, device: torch.device, dtype: torch.dtype) -> None:
-        from transformer_lens.model_bridge import TransformerBridge
-
         module = loaded.module.to(device=device, dtype=dtype).eval().requires_grad_(False)
         self.device = device
         self._tokenizer = loaded.tokenizer
@@ -55,14 +55,7 @@ class TransformerLensModel:
         probe = torch.tensor(_PROBE, device=device)
         with torch.inference_mode():
             self._plain_logits = module(input_ids=probe).logits[:, -1].float()
-        try:
-            # The bridge reconfigures the tokenizer it is given (it turns BOS on), so it gets a copy.
-            self._bridge: Any = TransformerBridge.boot_transformers(
-                str(loaded.name), hf_model=module, tokenizer=copy.deepcopy(loaded.tokenizer), device=device, dtype=dtype
-            )
-        except (KeyError, ValueError, NotImplementedError, AttributeError) as error:
-            kind = type(module).__name__
-            raise ModelError(f"{loaded.name}: TransformerLens cannot wrap {kind} ({error}); see its supported models") from None
+        self._bridge: Any = loaded.bridge if loaded.bridge is not None else _wrap(loaded, module, device, dtype)
         self._module = self._bridge.original_model
         self._hook_modules: dict[str, Any] = self._bridge.hook_dict
         self.sites = self._find_sites()
@@ -82,7 +75,9 @@ class TransformerLensModel:
             revision=loaded.revision,
         )
         self._body_parameters = sum(
-            p.numel() for name, p in self._module.named_parameters() if p.ndim == 2 and "embed" not in name and "lm_head" not in name
+            p.numel()
+            for name, p in self._module.named_parameters()
+            if p.ndim == 2 and "embed" not in name and "lm_head" not in name
         )
 
     def renamed(self, name: str) -> TransformerLensModel:
@@ -151,7 +146,7 @@ class TransformerLensModel:
     def _first_difference(self, examples: Examples, i: int, clean: list[int], other: list[int]) -> int:
         if len(clean) != len(other):
             raise TaskError(
-                f"{examples.ids[i]}: clean has {len(clean)} tokens and its counterfactual {len(other)} in the tokenizer of "
+                f"{examples.ids[i]}: clean has {len(clean)} tokens and corrupted {len(other)} in the tokenizer of "
                 f"{self.card.name}; activations are exchanged position by position, so both must be equally long: "
                 f"{examples.clean[i]!r} / {examples.counterfactual[i]!r}"
             )
@@ -225,7 +220,7 @@ class TransformerLensModel:
         return [(layer.keys, layer.values) for layer in cache.layers]
 
     def logits(self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None) -> Tensor:
-        """Return (rows, vocabulary) at the last position; ``tokens`` follow ``prefix``, which is repeated ``copies`` times."""
+        """Return (rows, vocabulary) at the last position; ``tokens`` follow ``prefix``, repeated ``copies`` times."""
         arguments: dict[str, Any] = {"input_ids": tokens, "use_cache": False, **self._last_logit()}
         if prefix is not None:
             from transformers import DynamicCache
@@ -259,6 +254,22 @@ class TransformerLensModel:
             names = ", ".join(sorted(self._hook_modules)[:5])
             raise ModelError(f"no attention-head or MLP sites were found; the model's hooks are {names}, ...")
         return tuple(found)
+
+
+def _wrap(loaded: Loaded, module: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    from transformer_lens.model_bridge import TransformerBridge
+
+    # The bridge reconfigures the tokenizer that it is given (it turns BOS on), so it gets a copy.
+    words = copy.deepcopy(loaded.tokenizer)
+    try:
+        return TransformerBridge.boot_transformers(
+            loaded.where, hf_model=module, tokenizer=words, device=device, dtype=dtype
+        )
+    except (KeyError, ValueError, NotImplementedError, AttributeError) as error:
+        kind = type(module).__name__
+        raise ModelError(
+            f"{loaded.name}: TransformerLens cannot wrap {kind} ({error}); see its list of models"
+        ) from None
 
 
 def _bos(tokenizer: Any) -> int | None:

@@ -15,7 +15,7 @@ _SPEC = re.compile(r"^(?P<name>[a-z-]+)(?:=(?P<amount>[^:]+))?(?::(?P<seed>\d+))
 
 @dataclass(frozen=True)
 class VariantKind:
-    """A named change of all weights in place: ``apply(module, amount, seed)``. ``needs_amount`` says if it takes one."""
+    """A named change of all weights in place, by ``apply(module, amount, seed)``."""
 
     name: str
     needs_amount: bool

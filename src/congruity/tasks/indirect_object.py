@@ -41,10 +41,12 @@ TEMPLATES: tuple[str, ...] = (
     "As soon as {first} and {second} reached the {place}, {s2} lent a {thing} to",
 )
 NAMES: tuple[str, ...] = tuple(
-    "Mary John Tom James Dan Martin Amy Alice Paul Mark Anna Sarah Emma Lisa Laura Kate Jane Rose Rachel Lucy "
-    "Kelly Susan Robert Michael David Richard Thomas Charles Daniel Matthew Anthony Andrew George Kevin Brian "
-    "Edward Jason Ryan Jacob Eric Adam Peter Henry Simon Jack Alex Ben Sam Max Victoria Maria Elizabeth Jennifer "
-    "Jessica Michelle Patrick Scott Frank William Arthur".split()
+    (
+        "Mary John Tom James Dan Martin Amy Alice Paul Mark Anna Sarah Emma Lisa Laura Kate Jane Rose Rachel Lucy "
+        "Kelly Susan Robert Michael David Richard Thomas Charles Daniel Matthew Anthony Andrew George Kevin Brian "
+        "Edward Jason Ryan Jacob Eric Adam Peter Henry Simon Jack Alex Ben Sam Max Victoria Maria Elizabeth "
+        "Jennifer Jessica Michelle Patrick Scott Frank William Arthur"
+    ).split()
 )
 PLACES: tuple[str, ...] = tuple(
     "store garden restaurant school hospital office house station park library museum market".split()

@@ -39,7 +39,7 @@ class Tabular:
         return self.path.stem
 
     def examples(self, single_token: Callable[[str], bool] | None = None) -> Examples:
-        """Return all rows; words are not filtered here: a row that does not fit a model is an error when it is bound."""
+        """Return all rows. Words are not filtered: a row that does not fit a model is an error when it is bound."""
         clean, other, answers, foils = (tuple(column) for column in zip(*self.rows, strict=True))
         ids = tuple(f"{self.name}-{i:04d}" for i in range(len(self.rows)))
         if self.token_ids:
@@ -99,12 +99,16 @@ def _row(
         cells.append(str(cell))
     clean, corrupted, answer, foil = cells
     if clean == corrupted:
-        raise TaskError(f"{path}, row {number}: clean and corrupted are the same prompt, so nothing can be changed by it")
+        raise TaskError(
+            f"{path}, row {number}: clean and corrupted are the same prompt, so nothing can be changed by it"
+        )
     if answer == foil:
         raise TaskError(f"{path}, row {number}: answer and foil are both {answer!r}; the metric would be 0 always")
     if token_ids:
         if not (answer.isdigit() and foil.isdigit()):
-            raise TaskError(f"{path}, row {number}: correct_idx and incorrect_idx are token ids, not {answer!r}, {foil!r}")
+            raise TaskError(
+                f"{path}, row {number}: correct_idx and incorrect_idx are token ids, not {answer!r}, {foil!r}"
+            )
         return clean, corrupted, answer, foil
     space = "" if clean.endswith((" ", "\n")) else " "
     return clean, corrupted, _continued(answer, space), _continued(foil, space)

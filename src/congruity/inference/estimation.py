@@ -16,14 +16,14 @@ import scipy
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
+from congruity._digest import digest
+from congruity._random import stream
+from congruity.errors import InputError
 from congruity.inference.bootstrap import MIN_UNITS, Quantity, Resampled, resample
 from congruity.inference.design import Design, design
-from congruity._digest import digest
 from congruity.inference.permutation import Permuted, permutation_test
-from congruity._random import stream
 from congruity.inference.ranks import separability
 from congruity.inference.verdict import Evidence, decide, warnings
-from congruity.errors import InputError
 from congruity.values import Congruity, DistanceTable
 
 SCOPES = {"independent": "populations", "clustered": "populations", "two networks": "these two networks"}
