@@ -229,34 +229,37 @@ def groups(seed: int, samples: int = 24, n: int = 5) -> list[Floats]:
 @pytest.mark.parametrize("tol", [1e-2, 1e-4])
 def test_spectral_brackets_hold_a_much_finer_solution_and_are_as_narrow_as_asked(tol: float) -> None:
     reprs = groups(0)
-    fine = table(Spectral(tol=1e-7, cascade=False), *reprs)
-    coarse = table(Spectral(tol=tol, cascade=False), *reprs)
+    fine = table(Spectral(tol=1e-7), *reprs)
+    coarse = table(Spectral(tol=tol), *reprs)
     assert coarse.lower is not None and coarse.upper is not None and fine.lower is not None and fine.upper is not None
     assert (coarse.lower <= fine.upper).all() and (fine.lower <= coarse.upper).all()
     assert (coarse.upper - coarse.lower <= tol * coarse.upper + 1e-6).all()
     assert coarse.parameters["unfinished"] == 0 and coarse.parameters["pairs"] == 45
 
 
-def test_cascade_keeps_brackets_valid_and_does_not_work_more() -> None:
+def test_solved_pairs_are_remembered_and_unchanged() -> None:
     reprs = groups(1)
-    full, lazy = (table(Spectral(tol=1e-4, cascade=cascade), *reprs) for cascade in (False, True))
-    assert lazy.lower is not None and lazy.upper is not None and full.lower is not None and full.upper is not None
-    assert (lazy.lower <= full.upper).all() and (full.lower <= lazy.upper).all()
-    assert lazy.parameters["iterations"] <= full.parameters["iterations"]
-    wide = lazy.upper - lazy.lower > 1e-4 * lazy.upper + 1e-6
-    assert (lazy.upper - lazy.lower)[wide].max(initial=0.0) <= 0.0201
-    for i, j in zip(*np.nonzero(wide), strict=True):  # wide brackets stand alone in their column
-        others = np.setdiff1d(np.arange(len(reprs)), [i, j])
-        assert ((lazy.lower[others, j] > lazy.upper[i, j]) | (lazy.upper[others, j] < lazy.lower[i, j])).all()
+    grams = np.stack([x @ x.T for x in reprs])
+    names = tuple(str(k) for k in range(len(reprs)))
+    told: list[int] = []
+    measure = Spectral()
+    whole = measure.table(grams, names, progress=silent)
+    part = measure.table(grams[2:6], names[2:6], progress=lambda stage, done, total: told.append(total))
+    assert max(told) == 0  # nothing was left to solve
+    assert (part.values == whole.values[2:6, 2:6]).all()
+    assert measure == Spectral() and measure.parameters == {"tol": 1e-3}  # memory is no part of what it is
 
 
-def test_cascade_stops_early_where_order_is_clear() -> None:
-    rng = np.random.default_rng(4)
-    base = rng.standard_normal((30, 30))
-    reprs = [base + size * rng.standard_normal((30, 30)) for size in (0.0, 0.02, 0.4, 6.0)]
-    full, lazy = (table(Spectral(tol=1e-5, cascade=cascade), *reprs) for cascade in (False, True))
-    assert lazy.parameters["iterations"] < 0.7 * full.parameters["iterations"]
-    assert (np.argsort(lazy.values, axis=0) == np.argsort(full.values, axis=0)).all()
+def test_processes_change_no_bit() -> None:
+    reprs = groups(2)
+    names = tuple(str(k) for k in range(len(reprs)))
+    grams = np.stack([x @ x.T for x in reprs])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("congruity.distances.spectral._HEAVY_PAIRS", 0)
+        several = Spectral().table(grams, names, progress=silent)
+    one = Spectral().table(grams, names, progress=silent)
+    assert (several.values == one.values).all() and (several.lower == one.lower).all()
+    assert several.parameters == one.parameters
 
 
 matrices = st.tuples(st.integers(3, 9), st.integers(1, 11), st.integers(1, 11), st.integers(0, 2**31))

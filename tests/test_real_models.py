@@ -114,4 +114,6 @@ def test_whole_flow_on_smollm2(tmp_path) -> None:
     assert near.rho is not None and far.rho is not None and near.rho < far.rho
     assert far.verdict == "not applicable" and "cannot do the task" in far.reason
     assert near.verdict == "undecided" and near.scope == "these two networks"
-    assert pipeline.judge(a, a, pipeline.distance_table(a, a, cg.distances.Procrustes())).rho == pytest.approx(0, abs=1e-6)
+    assert pipeline.judge(a, a, pipeline.distance_table(a, a, cg.distances.Procrustes())).rho == pytest.approx(
+        0, abs=1e-6
+    )

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from congruity import _checks
-from congruity.distances.procrustes import bures, rounding, square_root
+from congruity._digest import digest
+from congruity.distances.procrustes import rounding, square_root
 from congruity.distances.spectral_ball import SpectralBall
+from congruity.engine import each
 from congruity.protocols import Progress, Traits
 from congruity.values import DistanceTable, Floats
 
 MAX_ITERATIONS = 5000
-#: Relative width of a bracket that is left alone once nothing else overlaps it.
-SETTLED_WIDTH = 0.02
+_HEAVY_PAIRS = 60  # about six seconds at 200 samples
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,11 @@ class Spectral:
     Gram matrices with Procrustes / sqrt(2) <= d <= Procrustes. It uses Gram matrices as they are: `congruity.pairwise`
     and fingerprints centre them and scale them to trace 1, which puts values in [0, 1].
 
-    Every value has a certificate: ``lower <= exact <= upper``, from a dual and a primal feasible point.
+    Every value has a certificate: ``lower <= exact <= upper``, from a dual and a primal feasible point. One object
+    remembers the pairs that it has solved, so tables that share sides cost nothing twice.
 
     Attributes:
         tol: relative width of a bracket at which a value counts as solved.
-        cascade: solve to ``tol`` only where order needs it: a pair is left alone, at a width of at most 2 %, once its
-            bracket overlaps no other of its row or column. Saves little where many distances are alike.
 
     >>> import numpy as np
     >>> from congruity.protocols import silent
@@ -45,7 +43,7 @@ class Spectral:
     """
 
     tol: float = 1e-3
-    cascade: bool = True
+    _solved: dict[tuple[str, str], Solved] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _checks.tolerance("Spectral", self.tol)
@@ -65,34 +63,63 @@ class Spectral:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        return {"tol": self.tol, "cascade": self.cascade}
+        return {"tol": self.tol}
 
     def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
-        """Return all pairs of ``grams`` (N, m, m).
+        """Return all pairs of ``grams`` (N, m, m); pairs that this object has solved before are not solved again.
 
         ``parameters`` counts the pairs, the directed problems that had to be iterated on (of two a pair), the
         iterations, and the pairs that did not reach their tolerance.
         """
-        roots = [square_root(gram) for gram in grams]
-        n = len(roots)
-        values, lower, upper = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
-        pairs = [(i, j) for i in range(n) for j in range(i)]
-        for i, j in pairs:
-            distance = bures(roots[i], roots[j])
-            lower[i, j] = lower[j, i] = distance * np.sqrt(0.5)
-            upper[i, j] = upper[j, i] = distance
-        counts = {"pairs": len(pairs), "solves": 0, "iterations": 0, "unfinished": 0}
-        for done, (i, j) in enumerate(pairs):
-            progress("spectral", done, len(pairs))
-            pair = Pair(roots[i], roots[j])
-            finished = pair.refine(self.tol, partial(_settled, lower, upper, i, j) if self.cascade else _unsettled)
-            lower[i, j], upper[i, j] = lower[j, i], upper[j, i] = pair.bracket
-            values[i, j] = values[j, i] = midpoint(*pair.bracket, pair.floor)
-            counts["solves"] += pair.solves
-            counts["iterations"] += pair.iterations
-            counts["unfinished"] += not finished
-        progress("spectral", len(pairs), len(pairs))
+        n = len(grams)
+        keys = [digest(gram) for gram in grams]
+        new = [(i, [j for j in range(i) if (keys[i], keys[j]) not in self._solved]) for i in range(n)]
+        rows = [(i, others) for i, others in new if others]
+        roots = {i: square_root(grams[i]) for i in {k for i, others in rows for k in (i, *others)}}
+        count = sum(len(others) for _, others in rows)
+        units = [(roots[i], [roots[j] for j in others], self.tol) for i, others in rows]
+        ends = np.cumsum([len(others) for _, others in rows])
+        progress("spectral", 0, count)
+        heavy = count > _HEAVY_PAIRS
+        solved = each(_solve_row, units, heavy=heavy, done=lambda k: progress("spectral", int(ends[k - 1]), count))
+        for (i, others), answers in zip(rows, solved, strict=True):
+            for j, answer in zip(others, answers, strict=True):
+                self._solved[keys[i], keys[j]] = self._solved[keys[j], keys[i]] = answer
+        values, lower, upper = np.zeros((3, n, n))
+        counts = {"pairs": n * (n - 1) // 2, "solves": 0, "iterations": 0, "unfinished": 0}
+        for i in range(n):
+            for j in range(i):
+                answer = self._solved[keys[i], keys[j]]
+                values[i, j] = values[j, i] = answer.value
+                lower[i, j] = lower[j, i] = answer.lower
+                upper[i, j] = upper[j, i] = answer.upper
+                counts["solves"] += answer.solves
+                counts["iterations"] += answer.iterations
+                counts["unfinished"] += not answer.finished
         return DistanceTable(self.name, values, labels, lower, upper, {**self.parameters, **counts})
+
+
+class Solved(NamedTuple):
+    """What is kept of a solved pair."""
+
+    value: float
+    lower: float
+    upper: float
+    solves: int
+    iterations: int
+    finished: bool
+
+
+def _solve_row(unit: tuple[Floats, list[Floats], float]) -> list[Solved]:
+    root, others, tol = unit
+    answers = []
+    for other in others:
+        pair = Pair(root, other)
+        finished = pair.refine(tol)
+        lower, upper = pair.bracket
+        value = midpoint(lower, upper, pair.floor)
+        answers.append(Solved(value, lower, upper, pair.solves, pair.iterations, finished))
+    return answers
 
 
 class Pair:
@@ -137,15 +164,13 @@ class Pair:
         """Whether a bracket is within ``tol``, relative down to a thousandth of the larger norm, or within rounding."""
         return upper - lower <= max(tol * max(upper, 1e-3 * self.scale), 2.0 * float(np.sqrt(2.0 * self.floor)))
 
-    def refine(self, tol: float, settled: Callable[[float, float], bool]) -> bool:
-        """Shrink the bracket to ``tol``, or to `SETTLED_WIDTH` where ``settled(lower, upper)`` says that it will do.
+    def refine(self, tol: float) -> bool:
+        """Shrink the bracket to ``tol``; return whether it got there.
 
         Always works on the direction with the larger upper bound: one that cannot be the larger is never finished.
-        Returns whether it got there.
         """
         for _ in range(2 * MAX_ITERATIONS):
-            lower, upper = self.bracket
-            if self.narrow(lower, upper, tol) or (self.narrow(lower, upper, SETTLED_WIDTH) and settled(lower, upper)):
+            if self.narrow(*self.bracket, tol):
                 return True
             max(self.directions, key=lambda direction: direction.upper).step()
         return False
@@ -162,14 +187,3 @@ class Pair:
 def midpoint(lower: float, upper: float, floor: float) -> float:
     """Return the middle of a bracket, or exactly 0 for one that cannot be told from 0 in rounding."""
     return 0.0 if lower == 0.0 and upper <= 2.0 * float(np.sqrt(floor)) else (lower + upper) / 2.0
-
-
-def _settled(lowers: Floats, uppers: Floats, i: int, j: int, lower: float, upper: float) -> bool:
-    """Whether [lower, upper] of pair (i, j) overlaps no other bracket of columns i and j (the tables are symmetric)."""
-    overlaps = (lowers[[i, j]] <= upper) & (uppers[[i, j]] >= lower)
-    overlaps[0, [i, j]] = overlaps[1, [i, j]] = False
-    return not overlaps.any()
-
-
-def _unsettled(lower: float, upper: float) -> bool:
-    return False
