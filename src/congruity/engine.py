@@ -1,41 +1,61 @@
-"""Where independent units of work run: in this process, or in one local process a core."""
+"""Where independent units of work run: here, in threads, or in one local process a core."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, TypeVar
+
+from threadpoolctl import threadpool_limits
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
+
+
+def one_blas_thread() -> threadpool_limits:
+    """Return a context in which NumPy and SciPy use one thread.
+
+    Matrices of some hundred rows gain little from more, and on a busy machine threads that wait for each other make
+    them fifty times slower.
+    """
+    return threadpool_limits(1, user_api="blas")
 
 
 def each(
     function: Callable[[Unit], Result],
     units: Sequence[Unit],
     *,
-    heavy: bool,
+    where: Literal["here", "threads", "processes"],
     done: Callable[[int], None] = lambda count: None,
 ) -> list[Result]:
-    """Return ``function`` of every unit, in order: the same results however many processes there are.
+    """Return ``function`` of every unit, in order: the same results wherever they were computed.
+
+    Every worker uses one BLAS thread.
 
     Args:
-        function: a module-level function; it and the units must pickle.
+        function: for processes, a module-level function; it and the units must pickle.
         units: what to apply it to.
-        heavy: whether the work outweighs starting processes (about a second). Each then uses one BLAS thread.
+        where: "threads" for work that NumPy does outside the interpreter lock; "processes" (about a second to start)
+            for work that mostly is not.
         done: told how many units are finished.
     """
-    if not heavy or len(units) < 2:
-        results = []
-        for count, unit in enumerate(units, start=1):
-            results.append(function(unit))
-            done(count)
-        return results
-    # joblib's own processes do not import the caller's script again, so a script needs no main guard.
-    from joblib import Parallel, delayed, parallel_config
+    if where == "processes":
+        # joblib's own processes do not import the caller's script again, so a script needs no main guard.
+        from joblib import Parallel, delayed, parallel_config
 
-    results = []
-    with parallel_config(backend="loky", n_jobs=-1, inner_max_num_threads=1):
-        for count, result in enumerate(Parallel(return_as="generator")(delayed(function)(u) for u in units), start=1):
-            results.append(result)
-            done(count)
-    return results
+        with parallel_config(backend="loky", n_jobs=-1, inner_max_num_threads=1):
+            return _collect(Parallel(return_as="generator")(delayed(function)(unit) for unit in units), done)
+    with one_blas_thread():
+        if where == "here":
+            return _collect(map(function, units), done)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return _collect(pool.map(function, units), done)
+
+
+def _collect(results: Iterable[Result], done: Callable[[int], None]) -> list[Result]:
+    collected = []
+    for count, result in enumerate(results, start=1):
+        collected.append(result)
+        done(count)
+    return collected

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from congruity import _checks, distances
-from congruity.distances.spectral import Pair, midpoint
+from congruity.engine import one_blas_thread
 from congruity.errors import InputError
 from congruity.protocols import Distance, Progress, silent
 from congruity.values import Certified, DistanceTable, Floats
@@ -64,7 +64,8 @@ def pairwise(
         else:
             h = _prepared("pairwise", argument, x, center, normalize)
             grams.append(h @ h.T)
-    return measure.table(np.stack(grams), names, progress=progress)
+    with one_blas_thread():
+        return measure.table(np.stack(grams), names, progress=progress)
 
 
 def d_repr(X: ArrayLike, Y: ArrayLike, *, tol: float = 1e-3, center: bool = True, normalize: bool = True) -> Certified:
@@ -92,6 +93,8 @@ def d_repr(X: ArrayLike, Y: ArrayLike, *, tol: float = 1e-3, center: bool = True
 
     Source: Sun & Toneva 2026 (arXiv 2603.30002) for the distance; the certificate and the solver are ours.
     """
+    from congruity.distances.spectral_pair import Pair, midpoint  # SciPy takes half a second to import
+
     tol = _checks.tolerance("d_repr", tol)
     x, y = _checks.representation("d_repr", "X", X), _checks.representation("d_repr", "Y", Y)
     _checks.same_samples("d_repr", ("X", "Y"), (x, y))

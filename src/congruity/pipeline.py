@@ -12,6 +12,7 @@ from congruity import distances, doctor
 from congruity._versions import versions
 from congruity.circuit import find_circuit, split
 from congruity.clock import Clock
+from congruity.engine import one_blas_thread
 from congruity.errors import InputError, NotApplicableError, NotComparableError
 from congruity.finders import Attribution
 from congruity.implement import Budget, implementations
@@ -188,7 +189,8 @@ def distance_table(a: Fingerprint, b: Fingerprint, distance: Distance, *, progre
     require_comparable(a, b)
     grams: Floats = np.concatenate([a.clean_gram[None], b.clean_gram[None], a.grams, b.grams])
     labels = ["clean a", "clean b"] + [f"a{i}" for i in range(a.n)] + [f"b{i}" for i in range(b.n)]
-    return distance.table(grams, tuple(labels), progress=progress)
+    with one_blas_thread():
+        return distance.table(grams, tuple(labels), progress=progress)
 
 
 def judge(
@@ -204,9 +206,9 @@ def judge(
         table.parameters,
     )
     bases = [i.base for i in a.admitted] + [i.base for i in b.admitted]
-    result = estimate(
-        inner, ["a"] * a.n + ["b"] * b.n, base=bases, margin=margin, seed=seed, names=(a.model.name, b.model.name)
-    )
+    names = (a.model.name, b.model.name)
+    with one_blas_thread():
+        result = estimate(inner, ["a"] * a.n + ["b"] * b.n, base=bases, margin=margin, seed=seed, names=names)
     result = dataclasses.replace(
         result,
         rho=_rho(table.values, a.n),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from congruity.engine import each
 from congruity.protocols import Progress, Traits
 from congruity.values import DistanceTable, Floats
 
@@ -49,11 +50,13 @@ class Procrustes:
         """Return all pairs of ``grams`` (N, m, m): N eigendecompositions, then one SVD of singular values a pair."""
         roots = [square_root(gram) for gram in grams]
         values = np.zeros((len(grams), len(grams)))
-        for i, root in enumerate(roots):
-            progress("procrustes", i, len(roots))
-            for j in range(i):
-                values[i, j] = values[j, i] = bures(root, roots[j])
-        progress("procrustes", len(roots), len(roots))
+
+        def row(i: int) -> list[float]:
+            return [bures(roots[i], roots[j]) for j in range(i)]
+
+        rows = each(row, range(len(roots)), where="threads", done=lambda k: progress("procrustes", k, len(roots)))
+        for i, distances in enumerate(rows):
+            values[i, :i] = values[:i, i] = distances
         return DistanceTable(self.name, values, labels, parameters=self.parameters)
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, norm
+from scipy.special import betaincinv, ndtr, ndtri
 
 from congruity.inference.design import Design
 
@@ -117,11 +117,11 @@ def bca(estimate: float, resamples: Array, a: float, alpha: float) -> tuple[floa
     count = len(resamples)
     same = np.isclose(resamples, estimate, rtol=0, atol=1e-12)
     below = (np.count_nonzero((resamples < estimate) & ~same) + np.count_nonzero(same) / 2) / count
-    z0 = norm.ppf(np.clip(below, 0.5 / count, 1 - 0.5 / count))
-    z = z0 + norm.ppf([alpha / 2, 1 - alpha / 2])
+    z0 = ndtri(np.clip(below, 0.5 / count, 1 - 0.5 / count))
+    z = z0 + ndtri([alpha / 2, 1 - alpha / 2])
     scale = 1 - a * z
     # Beyond the pole of the correction the level is the most extreme one.
-    adjusted = norm.cdf(z0 + z / np.where(scale > 0, scale, 1.0))
+    adjusted = ndtr(z0 + z / np.where(scale > 0, scale, 1.0))
     levels = np.where(scale > 0, adjusted, z > 0)
     low, high = np.quantile(resamples, np.clip(levels, 0.0, 1.0))
     return float(low), float(high)
@@ -143,6 +143,6 @@ def edge_guard(estimate: float, bounds: tuple[float, float], units: int, alpha: 
 
 def clopper_pearson(k: float, n: int, alpha: float) -> tuple[float, float]:
     """Return the 1 - ``alpha`` interval of a share when ``k`` (not necessarily whole) of ``n`` were counted."""
-    low = float(beta.ppf(alpha / 2, k, n - k + 1)) if k > 1e-9 else 0.0
-    high = float(beta.ppf(1 - alpha / 2, k + 1, n - k)) if k < n - 1e-9 else 1.0
+    low = float(betaincinv(k, n - k + 1, alpha / 2)) if k > 1e-9 else 0.0
+    high = float(betaincinv(k + 1, n - k, 1 - alpha / 2)) if k < n - 1e-9 else 1.0
     return low, high

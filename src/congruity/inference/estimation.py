@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 
 from congruity._digest import digest
 from congruity._random import stream
@@ -206,7 +205,8 @@ def _total_variation(resampled: Resampled) -> float:
     """
     alpha = 2 * 0.05 / 3
     t = _nearest(resampled.interval("separation", alpha), 0.0)
-    bounds = [float(brentq(lambda v: v * v * (2 - v) - t, 0.0, 1.0))]
+    roots = np.roots([1.0, -2.0, 0.0, t]).real  # of v^2 (2 - v) = t: one below 0, one in [0, 1], one above
+    bounds = [float(np.clip(np.sort(roots)[1], 0.0, 1.0))]
     for quantity in ("p1", "p2"):
         bounds.append(1 - math.sqrt(1 - 2 * _nearest(resampled.interval(quantity, alpha), 0.5)))
     return max(bounds)

@@ -6,30 +6,33 @@ Shapes: ``n`` implementations, ``B`` labellings. A labelling is a row of zeros a
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
 
 
 def anchor_ranks(toward: Array, allowed: NDArray[np.bool_]) -> Array:
     """Return (n, n) mid-ranks of each anchor's allowed distances, zero where not allowed."""
-    return np.where(allowed, _ranks(toward, allowed, "average"), 0.0)
+    low, high = _ranks(toward, allowed)
+    return np.where(allowed, (low + high) / 2, 0.0)
 
 
 def neighbours(toward: Array, allowed: NDArray[np.bool_], k: int = 3) -> Array:
     """Return (n, n) weights of each anchor's ``k`` nearest others; ties at the last place share it equally."""
-    low, high = _ranks(toward, allowed, "min"), _ranks(toward, allowed, "max")
+    low, high = _ranks(toward, allowed)
     share = np.clip(k + 1 - low, 0.0, high - low + 1) / (high - low + 1)
     return np.where(allowed, share, 0.0)
 
 
-def _ranks(toward: Array, allowed: NDArray[np.bool_], method: Literal["average", "min", "max"]) -> Array:
+def _ranks(toward: Array, allowed: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Return lowest and highest rank of each entry among its row's allowed ones; they differ by its ties."""
+    values = np.where(allowed, toward, -np.inf)
     barred = (~allowed).sum(axis=1, keepdims=True)
-    return np.asarray(rankdata(np.where(allowed, toward, -np.inf), method=method, axis=1) - barred, dtype=np.float64)
+    low, high = (
+        np.stack([np.searchsorted(np.sort(row), row, side=side) for row in values]) for side in ("left", "right")
+    )
+    return np.asarray(low + 1.0 - barred), np.asarray(high - barred, dtype=np.float64)
 
 
 def p_within(ranks: Array, first: Array, sizes: Array) -> tuple[Array, Array]:
@@ -80,5 +83,6 @@ def separability(toward: Array, first: Array, sizes: Array) -> Array:
     to_first = first @ toward.T
     to_second = toward.sum(axis=1) - to_first
     score = to_second / (n2[:, None] - second * sizes) - to_first / (n1[:, None] - first * sizes)
-    ranks = rankdata(np.round(score, 10), axis=1)
+    low, high = _ranks(np.round(score, 10), np.ones(score.shape, dtype=np.bool_))
+    ranks = (low + high) / 2
     return np.asarray(((ranks * first).sum(axis=1) - n1 * (n1 + 1) / 2) / (n1 * n2), dtype=np.float64)
