@@ -96,7 +96,7 @@ def test_d_repr_and_the_spectral_table_agree() -> None:
 
 
 def test_an_unfinished_search_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("congruity.distances.spectral.MAX_ITERATIONS", 2)
+    monkeypatch.setattr("congruity.distances.spectral_pair.MAX_ITERATIONS", 2)
     rng = np.random.default_rng(3)
     result = d_repr(
         rng.standard_normal((30, 30)) * np.exp(rng.standard_normal(30)), rng.standard_normal((30, 9)), tol=1e-8
