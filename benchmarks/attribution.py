@@ -29,8 +29,9 @@ HEADS = 20
 def measure(name: str) -> dict[str, Any]:
     """Return correlation, interval and times for one model."""
     model = cg.load_model(name)
-    bound = model.bind(cg.tasks.ioi(n=200).examples(model.single_token), Resample())
-    rows = split(200, 0).rank
+    examples = cg.tasks.ioi(n=200).examples(model.single_token)
+    bound = model.bind(examples, Resample())
+    rows = split(examples.ids, 0).rank
     clean = next(bound.run([None], rows=rows)).logit_difference
     start = time.perf_counter()
     scores = Attribution().scores(model, bound, rows)

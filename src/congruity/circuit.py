@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from congruity._random import stream
+from congruity._digest import digest
 from congruity.errors import NotApplicableError
 from congruity.protocols import BoundModel, Finder, Intervention, Model, Progress
 from congruity.values import Behaviour, Circuit, Edit, Gates, Outputs
@@ -31,13 +31,15 @@ class Split:
         return np.sort(np.concatenate([self.choose, self.report]))
 
 
-def split(n: int, seed: int) -> Split:
-    """Split ``n`` rows 50:25:25 by the named stream "split".
+def split(ids: Sequence[str], seed: int) -> Split:
+    """Split rows 50:25:25 by a hash of their ids, so that a prompt's part does not depend on the order of the rows.
 
-    >>> [len(part) for part in (split(200, 0).rank, split(200, 0).choose, split(200, 0).report)]
+    >>> parts = split([f"p{i}" for i in range(200)], seed=0)
+    >>> [len(part) for part in (parts.rank, parts.choose, parts.report)]
     [100, 50, 50]
     """
-    order = stream(seed, "split", n).permutation(n)
+    n = len(ids)
+    order = np.array(sorted(range(n), key=lambda row: digest("split", seed, ids[row])))
     half, three_quarters = n // 2, n // 2 + n // 4
     return Split(*(np.sort(part) for part in np.split(order, [half, three_quarters])))
 

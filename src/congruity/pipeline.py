@@ -77,13 +77,14 @@ def fingerprint(
         checks = doctor.run_checks(model, examples, intervention)
         doctor.require(checks, model.card.name)
     queries = Queries(examples.task, examples.digest, examples.ids)
-    parts = split(len(examples), seed)
+    parts = split(examples.ids, seed)
     with clock("circuit"):
         unedited = next(bound.run([None], read=True))
         accuracy = float((unedited.logit_difference > 0).mean())
         capable = accuracy >= MIN_ACCURACY
         if require_task and not capable:
             raise NotApplicableError(incapable(model.card.name, accuracy, examples.task))
+        gates = gates if capable else gates.kl_only()
         circuit = find_circuit(
             model,
             bound,

@@ -167,32 +167,41 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Gates:
-    """Limits inside which an edited model counts as behaving like the unedited one. All three must hold.
+    """Limits inside which an edited model counts as behaving like the unedited one. All that are set must hold.
 
     Attributes:
         max_kl: largest mean KL to the unedited model, nats.
-        max_accuracy_drop: largest fall of the accuracy.
-        max_metric_change: largest relative change of the mean logit difference, either way.
+        max_accuracy_drop: largest fall of the accuracy, or None.
+        max_metric_change: largest relative change of the mean logit difference, either way, or None.
     """
 
     max_kl: float = 0.1
-    max_accuracy_drop: float = 0.05
-    max_metric_change: float = 0.25
+    max_accuracy_drop: float | None = 0.05
+    max_metric_change: float | None = 0.25
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
-            if not (math.isfinite(value) and value > 0):
+            if value is None and name != "max_kl":
+                continue
+            if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
                 raise InputError(f"Gates: {name} must be a positive number, not {value}")
+
+    def kl_only(self) -> Gates:
+        """Return the gates for a model that cannot do the task: it has no accuracy or logit difference to keep."""
+        return Gates(self.max_kl, None, None)
 
     def refusal(self, edited: Behaviour, unedited: Behaviour) -> str:
         """Return why ``edited`` is outside the gates, or an empty string."""
         broken = []
         if not edited.kl <= self.max_kl:
             broken.append(f"KL {edited.kl:.3f} > {self.max_kl:g}")
-        if not unedited.accuracy - edited.accuracy <= self.max_accuracy_drop:
-            broken.append(f"accuracy {edited.accuracy:.3f}, {self.max_accuracy_drop:g} below {unedited.accuracy:.3f}")
+        drop = self.max_accuracy_drop
+        if drop is not None and not unedited.accuracy - edited.accuracy <= drop:
+            broken.append(f"accuracy {edited.accuracy:.3f}, more than {drop:g} below {unedited.accuracy:.3f}")
         change = abs(edited.logit_difference - unedited.logit_difference)
-        allowed = self.max_metric_change * abs(unedited.logit_difference)
+        allowed = (
+            math.inf if self.max_metric_change is None else self.max_metric_change * abs(unedited.logit_difference)
+        )
         if not change <= allowed:
             broken.append(
                 f"logit difference {edited.logit_difference:.2f} against {unedited.logit_difference:.2f}, "

@@ -146,7 +146,7 @@ def behaviour(axes: Axes, side: Fingerprint, which: int) -> None:
     """KL against logit difference of every implementation, with the unedited model and the gates."""
     limits = gates(side)
     middle = side.unedited.logit_difference
-    reach = abs(middle) * limits.max_metric_change if limits else 0.0
+    reach = abs(middle) * (limits.max_metric_change or 0.0) if limits else 0.0
     points = np.array([(i.behaviour.kl, i.behaviour.logit_difference) for i in side.admitted]).reshape(-1, 2)
     refused = np.array([
         (i.behaviour.kl, i.behaviour.logit_difference) for i in side.implementations
@@ -154,7 +154,7 @@ def behaviour(axes: Axes, side: Fingerprint, which: int) -> None:
     ]).reshape(-1, 2)  # fmt: skip
     right = 1.5 * max(limits.max_kl if limits else 0.0, points[:, 0].max(initial=0.0)) or 1.0
     away = 1.6 * max(reach, np.abs(points[:, 1] - middle).max(initial=0.0)) or 1.0
-    if limits:
+    if limits and reach > 0:
         box = (0, middle - reach), limits.max_kl, 2 * reach
         axes.add_patch(Rectangle(*box, facecolor=RULE, alpha=0.35, linewidth=0, zorder=0))
         axes.add_patch(Rectangle(*box, fill=False, edgecolor=MUTED, linewidth=0.8, zorder=1))
@@ -239,7 +239,9 @@ def _gate(side: Fingerprint, quantity: str) -> float | None:
     limits = gates(side)
     if limits is None:
         return None
-    return limits.max_kl if quantity == "kl" else side.unedited.accuracy - limits.max_accuracy_drop
+    if quantity == "kl":
+        return limits.max_kl
+    return None if limits.max_accuracy_drop is None else side.unedited.accuracy - limits.max_accuracy_drop
 
 
 def _plain_ticks(axis: Axis, places: Sequence[float]) -> None:

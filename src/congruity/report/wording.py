@@ -139,7 +139,7 @@ def gates(side: Fingerprint) -> Gates | None:
     found = side.settings.get("gates")
     if isinstance(found, Mapping):
         known = {field.name for field in dataclasses.fields(Gates)}
-        return Gates(**{key: float(value) for key, value in found.items() if key in known})
+        return Gates(**{k: None if v is None else float(v) for k, v in found.items() if k in known})
     return found if isinstance(found, Gates) else None
 
 

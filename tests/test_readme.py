@@ -1,0 +1,64 @@
+"""Everything that the README shows is run, and its numbers come from a results file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SMALL = ["--prompts", "24", "-n", "4", "--quiet"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_example_without_a_model_prints_what_the_readme_says() -> None:
+    program, expected = blocks("python")[0], blocks("text")[-1]
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == expected
+
+
+def test_the_demo_table_is_the_committed_result() -> None:
+    shown = README.split("<!-- demo:begin -->")[1].split("<!-- demo:end -->")[0]
+    stored = (ROOT / "benchmarks" / "results" / "demo.txt").read_text(encoding="utf-8")
+    assert shown.strip() == f"```text\n{stored.strip()}\n```"
+
+
+@pytest.mark.models
+def test_the_terminal_commands_run(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the light layer runs without PyTorch")
+    for line in blocks("sh")[0].strip().splitlines():
+        command = [str(Path(sys.executable).parent / "congruity"), *line.split()[1:]]
+        done = subprocess.run([*command, *SMALL], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+    assert (tmp_path / "congruity-report" / "report.html").stat().st_size > 20_000
+
+
+@pytest.mark.models
+def test_the_python_example_runs_at_small_size() -> None:
+    pytest.importorskip("torch", reason="the light layer runs without PyTorch")
+    program = blocks("python")[1].replace("n=200", "n=24").replace("n=20", "n=4")
+    program = program.replace("cg.compare(a, b)", 'cg.compare(a, b, distance="procrustes")')
+    # Gemma takes a minute to convert and its flow is the same: a noisy copy stands in for it here.
+    program = program.replace("gemma-3-270m", "smollm2-135m+noise=0.01")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("undecided ")
+
+
+def test_every_command_in_the_table_exists() -> None:
+    commands = set(re.findall(r"`congruity ([a-z]+)", README))
+    done = subprocess.run([sys.executable, "-m", "congruity.cli", "--help"], capture_output=True, text=True, check=True)
+    for command in commands:
+        assert re.search(rf"\b{command}\b", done.stdout), command
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
