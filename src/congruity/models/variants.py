@@ -74,18 +74,13 @@ def _noise(module: Any, amount: float, seed: int) -> None:
 
 
 def _random(module: Any, amount: float, seed: int) -> None:
-    """Draw every matrix anew: normal, with the mean and standard deviation it had; biases and norms stay.
-
-    Keeping the scales makes the copy as alive as the original: all it lacks is what training put there.
-    """
+    """Initialise everything anew, as the architecture does before training."""
     import torch
 
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            if parameter.ndim == 2:
-                fresh = torch.randn(parameter.shape, generator=generator, dtype=torch.float32)
-                parameter.copy_((parameter.float().mean().cpu() + fresh * parameter.float().std().cpu()).to(parameter))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = type(module)(module.config)
+    module.load_state_dict(fresh.state_dict())
 
 
 REGISTRY: tuple[VariantKind, ...] = (

@@ -139,7 +139,8 @@ def gates(side: Fingerprint) -> Gates | None:
     found = side.settings.get("gates")
     if isinstance(found, Mapping):
         known = {field.name for field in dataclasses.fields(Gates)}
-        return Gates(**{k: None if v is None else float(v) for k, v in found.items() if k in known})
+        limits: dict[str, Any] = {k: None if v is None else float(v) for k, v in found.items() if k in known}
+        return Gates(**limits)
     return found if isinstance(found, Gates) else None
 
 
