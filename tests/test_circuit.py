@@ -38,10 +38,15 @@ class Declared:
 @given(n=st.integers(8, 400), seed=st.integers(0, 2**31))
 @settings(deadline=None, max_examples=40)
 def test_the_split_is_a_disjoint_partition(n: int, seed: int) -> None:
-    parts = circuit.split(n, seed)
+    ids = [f"p{i}" for i in range(n)]
+    parts = circuit.split(ids, seed)
     assert sorted(np.concatenate([parts.rank, parts.choose, parts.report]).tolist()) == list(range(n))
     assert parts.held_out.tolist() == sorted(set(range(n)) - set(parts.rank.tolist()))
     assert abs(len(parts.rank) - n / 2) <= 1 and min(len(parts.choose), len(parts.report)) >= n // 4
+    order = np.random.default_rng(seed).permutation(n)
+    moved = circuit.split([ids[i] for i in order], seed)
+    assert sorted(order[moved.rank].tolist()) == parts.rank.tolist(), "a prompt's part does not depend on the order"
+    assert sorted(order[moved.report].tolist()) == parts.report.tolist()
 
 
 @dataclasses.dataclass
@@ -62,7 +67,7 @@ class Fake:
             yield Outputs(np.full(8, 3.0), np.full(8, self.kl(kept) if edit else 0.0))
 
     def find(self) -> cg.Circuit:
-        parts = circuit.split(32, 0)
+        parts = circuit.split([f"p{i}" for i in range(32)], 0)
         model: Any = dataclasses.make_dataclass("M", ["sites", "card"])(self.sites, synthetic.fingerprint("fake").model)
         return circuit.find_circuit(
             model, self, finder=Declared(), intervention=Resample(), gates=Gates(), parts=parts,

@@ -1,4 +1,4 @@
-"""The flow from task and model to a verdict, on a module whose circuit is known and on a tiny trained language model."""
+"""The flow from task and model to a verdict, on a module with a known circuit and on a tiny trained language model."""
 
 from __future__ import annotations
 
@@ -118,7 +118,11 @@ def test_refused_draws_are_kept_with_their_reason(side: cg.Fingerprint) -> None:
     middle = float(np.median([i.behaviour.kl for i in make(n=12).implementations]))
 
     def drawn(gates: Gates, *, max_draws: int) -> list[tuple[cg.Implementation, Outputs]]:
-        options = {"unedited": next(bound.run([None])), "measured": circuit.split(48, 0).held_out, "seed": 0}
+        options = {
+            "unedited": next(bound.run([None])),
+            "measured": circuit.split(TASK.examples().ids, 0).held_out,
+            "seed": 0,
+        }
         budget = cg.Budget(max_draws=max_draws)
         return list(
             implement.implementations(
@@ -166,7 +170,7 @@ def incapable_model() -> Any:
 
 
 def test_the_faithfulness_of_a_circuit_is_that_of_the_whole_pool_replaced(side: cg.Fingerprint) -> None:
-    model, parts = tiny.module_model(tiny.net(strength=0.3)), circuit.split(48, 0)
+    model, parts = tiny.module_model(tiny.net(strength=0.3)), circuit.split(TASK.examples().ids, 0)
     bound = model.bind(TASK.examples(), Resample())
     whole = next(bound.run([Edit(side.circuit.pool, "resample")], rows=parts.report))
     assert side.circuit.faithfulness == whole.behaviour()

@@ -150,7 +150,8 @@ def failing(code: int) -> Callable[..., Any]:
 
 @pytest.mark.parametrize("where", ["replace", "fsync", "mkdir"])
 @pytest.mark.parametrize(
-    ("code", "message"), [(errno.ENOSPC, "no space left"), (errno.EACCES, "cannot write in"), (errno.EROFS, "cannot write in")]
+    ("code", "message"),
+    [(errno.ENOSPC, "no space left"), (errno.EACCES, "cannot write in"), (errno.EROFS, "cannot write in")],
 )
 def test_a_refused_write_is_one_sentence_and_leaves_the_old_file(
     path: Path, monkeypatch: pytest.MonkeyPatch, where: str, code: int, message: str
@@ -186,11 +187,15 @@ def test_an_interrupted_write_leaves_the_old_file(path: Path, monkeypatch: pytes
         "x" * 300 + ".safetensors",
     ],
 )
-def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, place: str, request: pytest.FixtureRequest) -> None:
+def test_a_place_that_cannot_be_written_is_one_sentence(
+    tmp_path: Path, place: str, request: pytest.FixtureRequest
+) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder.safetensors").mkdir()
     if place != "file/far/below.safetensors":
-        request.applymarker(pytest.mark.xfail(strict=True, raises=OSError, reason="guarded knows three errno values only"))
+        request.applymarker(
+            pytest.mark.xfail(strict=True, raises=OSError, reason="guarded knows three errno values only")
+        )
     with pytest.raises(StoreError):
         synthetic.fingerprint("b", n=2, m=6).save(tmp_path / place)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.safetensors"]
@@ -252,7 +257,9 @@ def fill(place: Path) -> None:
     (place / "weights").write_text("whole")
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, OSError(errno.ENOSPC, "full"), OSError(errno.EACCES, "no")])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt, ValueError, OSError(errno.ENOSPC, "full"), OSError(errno.EACCES, "no")]
+)
 def test_an_interrupt_while_making_leaves_nothing_and_the_next_call_works(folder: Path, error: Any) -> None:
     def half(place: Path) -> None:
         (place / "weights").write_text("ha")

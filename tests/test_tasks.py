@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from pathlib import Path
@@ -111,7 +112,9 @@ COLUMNS = ("clean", "corrupted", "answer", "foil")
 ROWS = [(f"Number {i} is from Paris in", f"Number {i} is from Rome in", " France", " Italy") for i in range(9)]
 
 
-def written(tmp_path: Path, rows: list[Any], *, suffix: str = ".csv", columns: tuple[str, ...] = COLUMNS, bom: bool = False) -> Path:
+def written(
+    tmp_path: Path, rows: list[Any], *, suffix: str = ".csv", columns: tuple[str, ...] = COLUMNS, bom: bool = False
+) -> Path:
     path = tmp_path / f"pairs{suffix}"
     if suffix == ".csv":
         lines = [",".join(columns), *(",".join(f'"{cell}"' for cell in row) for row in rows)]
@@ -183,7 +186,9 @@ def test_a_bad_row_is_named(tmp_path: Path, suffix: str, rows: list[Any], messag
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_a_missing_column_lists_those_found(tmp_path: Path, suffix: str) -> None:
     path = written(tmp_path, [row[:3] for row in ROWS], suffix=suffix, columns=COLUMNS[:3])
-    with pytest.raises(TaskError, match="column 'foil' is missing; found clean, corrupted, answer, need clean,corrupted,answer,foil"):
+    with pytest.raises(
+        TaskError, match="column 'foil' is missing; found clean, corrupted, answer, need clean,corrupted,answer,foil"
+    ):
         cg.tasks.from_file(path)
 
 
@@ -244,7 +249,7 @@ def test_a_row_that_does_not_fit_a_model_is_an_error_when_it_is_bound(
     tiny = pytest.importorskip("tiny", reason="needs transformers, of the models extra")
     from congruity.interventions import Resample
 
-    rows = [{"clean": f"{a} went to the", "corrupted": f"{b} went to the"} for a, b in zip(NAMES[:9], NAMES[1:10], strict=True)]
+    rows = [{"clean": f"{a} went to the", "corrupted": f"{b} went to the"} for a, b in itertools.pairwise(NAMES[:10])]
     filled = [{"answer": "Mary", "foil": "John"} | row | (cells if i == 2 else {}) for i, row in enumerate(rows)]
     task = cg.tasks.from_file(written(tmp_path, [tuple(row[c] for c in COLUMNS) for row in filled]))
     _, model = tiny.pair("llama")

@@ -57,6 +57,11 @@ class TransformerLensModel:
             self._plain_logits = module(input_ids=probe).logits[:, -1].float()
         self._bridge: Any = loaded.bridge if loaded.bridge is not None else _wrap(loaded, module, device, dtype)
         self._module = self._bridge.original_model
+        # The last position is a strided slice, for which PyTorch multiplies row by row and reads the whole unembedding
+        # for each: contiguous, it is one matrix product and twenty times faster.
+        head = self._module.get_output_embeddings()
+        if head is not None:
+            head.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(), *inputs[1:]))
         self._hook_modules: dict[str, Any] = self._bridge.hook_dict
         self.sites = self._find_sites()
         layers = range(self._bridge.cfg.n_layers)
