@@ -176,7 +176,6 @@ def test_a_mistake_is_one_sentence_on_standard_error(
     assert not (tmp_path / "x.safetensors").exists() and not (tmp_path / "congruity-report").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="errno values other than three reach the user as tracebacks")
 def test_an_output_folder_that_is_a_file_is_one_sentence(run: Run, sides: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "r").write_text("")
     assert run("compare", *sides, "--distance", "ridge", "--out", "r")[0] == 2
@@ -194,9 +193,7 @@ def test_remote_code_needs_a_pinned_revision(revision: str | None) -> None:
     ("options", "message"),
     [
         ({"dtype": "int8"}, "dtype is 'int8'; use float32"),
-        pytest.param(
-            {"device": "foo"}, "foo", marks=pytest.mark.xfail(strict=True, reason="RuntimeError of torch.device")
-        ),
+        pytest.param({"device": "foo"}, "foo"),
     ],
 )
 def test_bad_options_of_load_model(options: dict[str, Any], message: str) -> None:
@@ -242,11 +239,7 @@ def test_comparing_fingerprints_imports_no_pytorch(sides: tuple[Path, Path], tmp
 def test_a_model_without_pytorch_is_the_command_that_installs_it() -> None:
     code = BLOCKED.split("import congruity,")[0] + "import congruity\ncongruity.load_model('smollm2-135m')"
     done = subprocess.run([sys.executable, "-c", code, "block"], capture_output=True, text=True, timeout=300)
-    assert (
-        done.stderr.strip()
-        .splitlines()[-1]
-        .endswith("running a model needs torch; install it with: pip install 'congruity[models]'")
-    )
+    assert done.stderr.strip().splitlines()[-1].endswith("pip install 'congruity[models]'")
 
 
 INTERRUPTED = """
@@ -263,7 +256,7 @@ cli.main()
 
 @pytest.mark.parametrize(
     "sentence",
-    [False, pytest.param(True, marks=pytest.mark.xfail(strict=True, reason="typer turns Ctrl-C into a silent exit"))],
+    [False, pytest.param(True)],
 )
 def test_ctrl_c_exits_with_130_and_one_sentence(tmp_path: Path, sentence: bool) -> None:
     done = subprocess.run(

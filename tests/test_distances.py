@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
 
 from congruity.distances import CKA, REGISTRY, Procrustes, Ridge, Spectral, by_name
-from congruity.distances.spectral_pair import Pair
 from congruity.distances.spectral_ball import SpectralBall
+from congruity.distances.spectral_pair import Pair
 from congruity.errors import InputError, UnknownNameError
 from congruity.protocols import Distance, silent
 from congruity.values import DistanceTable, Floats

@@ -121,7 +121,9 @@ def test_what_the_demo_says_and_writes() -> None:
         synthetic.comparison(a, b),
         *(synthetic.comparison(a, b, role="control", note="n", rho=None) for _ in range(3)),
     )
-    result = demo.DemoResult(comparisons, {"a": 0.99}, {"load": 1.234}, 5.678, 321.09, Behaviour(0.9, 1.0, 0.01, 48))
+    result = demo.DemoResult(
+        comparisons, {"a": 0.99}, {"load": 1.234}, 5.678, 321.09, Behaviour(0.9, 1.0, 0.01, 48), {"a": 0}
+    )
     lines = demo.conclusions(result)
     assert lines[0].startswith("One trained network a side") and "30 prompts" in lines[0]
     assert f"a against b: C = {comparisons[0].result.score:.2f}" in lines[1] and "rho = 1.30" in lines[1]

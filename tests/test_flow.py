@@ -99,10 +99,21 @@ def test_sites_and_pool_partition_the_sites_and_edits_stay_in_the_pool(
         assert made.circuit.threshold == weakest
 
 
-@pytest.mark.parametrize(("share", "sites"), [(0.01, 1), (0.25, 2), (1.0, 8)])
+@pytest.mark.parametrize(("share", "sites"), [(0.01, 1), (0.25, 2), (0.5, 4)])
 def test_the_budget_sets_how_many_sites_are_replaced(share: float, sites: int) -> None:
-    made = make(budget=cg.Budget(share=share))
+    made = make(budget=cg.Budget(share=share), n=4)
     assert {len(item.edit.sites) for item in made.implementations} == {sites}
+    assert len({item.edit for item in made.implementations}) == len(made.implementations)
+
+
+def test_too_few_different_implementations_are_refused() -> None:
+    with pytest.raises(NotApplicableError, match=r"replacing 8 of 8 pool sites gives 1 different implementations"):
+        make(budget=cg.Budget(share=1.0))
+
+
+def test_two_networks_draw_independently() -> None:
+    edits = [[i.edit for i in make(net=net).implementations] for net in (0, 1)]
+    assert edits[0] != edits[1]
 
 
 def test_draws_do_not_depend_on_how_many_are_asked_for() -> None:
@@ -262,7 +273,6 @@ def test_unmatched_strength_and_settings_are_warned_of(side: cg.Fingerprint) -> 
     assert not any("strength" in w for w in cg.compare(side, side, distance="procrustes").warnings)
 
 
-@pytest.mark.xfail(strict=True, reason="options for models are dropped without a word when both sides are fingerprints")
 def test_a_misspelt_option_is_refused(side: cg.Fingerprint) -> None:
     with pytest.raises((TypeError, InputError)):
         cg.compare(side, side, distance="procrustes", margn=0.1)

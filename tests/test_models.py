@@ -264,7 +264,6 @@ def test_grouped_queries_keep_one_site_a_query_head(architecture: str, kv_heads:
     assert len({round(float(o.kl.sum()), 12) for o in outputs}) == len(heads) == 8
 
 
-@pytest.mark.xfail(strict=True, reason="prefix reuse loses positions beyond a sliding window")
 @pytest.mark.parametrize("architecture", ["mistral", "gemma3"])
 def test_a_sliding_window_shorter_than_the_prompt_changes_no_number(architecture: str) -> None:
     module = tiny.language_model(architecture, sliding_window=5)
@@ -277,12 +276,7 @@ def test_a_sliding_window_shorter_than_the_prompt_changes_no_number(architecture
 
 @pytest.mark.parametrize(
     "architecture",
-    [
-        pytest.param(a, marks=pytest.mark.xfail(strict=True, reason="counts split queries, keys, values and wte again"))
-        if a in ("gpt2", "neox")
-        else a
-        for a in tiny.ARCHITECTURES
-    ],
+    [pytest.param(a) if a in ("gpt2", "neox") else a for a in tiny.ARCHITECTURES],
 )
 def test_flops_count_every_weight_matrix_once_and_no_embedding(architecture: str) -> None:
     module, model = tiny.pair(architecture)
@@ -309,7 +303,6 @@ def test_a_stored_model_loads_with_the_bos_convention_of_its_tokenizer(tmp_path:
     assert not torch.allclose(clean, changed, atol=1e-3)
 
 
-@pytest.mark.xfail(strict=True, reason="TransformerLens looks the tokenizer up by a name")
 def test_a_module_made_in_memory_loads_with_a_tokenizer_made_in_memory() -> None:
     from transformers import AutoModelForCausalLM
 
@@ -318,7 +311,6 @@ def test_a_module_made_in_memory_loads_with_a_tokenizer_made_in_memory() -> None
     assert load_model(module, tokenizer=tiny.tokenizer(bos=True), device="cpu").card.bos is True
 
 
-@pytest.mark.xfail(strict=True, reason="Hugging Face draws missing weights at random, and nobody asks")
 def test_a_stored_model_that_lacks_weights_is_refused(tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
@@ -331,12 +323,12 @@ def test_a_stored_model_that_lacks_weights_is_refused(tmp_path: Path) -> None:
         load_model(tmp_path, device="cpu")
 
 
-@pytest.mark.xfail(strict=True, reason="Hugging Face's refusal of a configuration is no ValueError")
 def test_a_gguf_file_of_an_impossible_shape_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gguf = pytest.importorskip("gguf", reason="of the models extra")
     monkeypatch.setenv("CONGRUITY_CACHE", str(tmp_path / "cache"))
     writer = gguf.GGUFWriter(str(tmp_path / "x.gguf"), "llama")
     writer.add_embedding_length(10)  # 32 heads do not divide it
+    writer.add_block_count(1)
     writer.add_tensor("token_embd.weight", np.zeros((16, 10), np.float32))
     for step in ("write_header_to_file", "write_kv_data_to_file", "write_tensors_to_file", "close"):
         getattr(writer, step)()
@@ -367,7 +359,6 @@ def test_what_a_language_model_refuses() -> None:
         one(model.bind(EXAMPLES, Resample()), Edit((Site(9, "mlp", "blocks.9.hook_mlp_out"),), "resample"))
 
 
-@pytest.mark.xfail(strict=True, reason="single_token accepts [UNK]")
 def test_a_word_that_the_tokenizer_does_not_know_is_not_one_token() -> None:
     _, model = tiny.pair("llama")
     assert not model.single_token(" Wolfgang"), (

@@ -98,16 +98,8 @@ def test_a_flipped_bit_anywhere_is_refused(path: Path) -> None:
         (lambda h: h["circuit"].update(sites=[10_000]), "the fingerprint is damaged"),
         (lambda h: h["queries"].update(ids=["q0"]), "the fingerprint is damaged"),
         (lambda h: h["model"].update(colour="red"), "the fingerprint is damaged"),
-        pytest.param(
-            lambda h: h.pop("digest") and None,
-            "damaged|digest",
-            marks=pytest.mark.xfail(strict=True, raises=KeyError, reason="the digest is read outside the try"),
-        ),
-        pytest.param(
-            lambda h: h["circuit"].update(curve=[[1]]),
-            "damaged",
-            marks=pytest.mark.xfail(strict=True, raises=ValueError, reason="ValueError of unpacking is not caught"),
-        ),
+        pytest.param(lambda h: h.pop("digest") and None, "damaged|digest"),
+        pytest.param(lambda h: h["circuit"].update(curve=[[1]]), "damaged"),
     ],
 )
 def test_an_edited_header_is_refused(path: Path, change: Callable[[Any], Any], message: str) -> None:
@@ -187,15 +179,9 @@ def test_an_interrupted_write_leaves_the_old_file(path: Path, monkeypatch: pytes
         "x" * 300 + ".safetensors",
     ],
 )
-def test_a_place_that_cannot_be_written_is_one_sentence(
-    tmp_path: Path, place: str, request: pytest.FixtureRequest
-) -> None:
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder.safetensors").mkdir()
-    if place != "file/far/below.safetensors":
-        request.applymarker(
-            pytest.mark.xfail(strict=True, raises=OSError, reason="guarded knows three errno values only")
-        )
     with pytest.raises(StoreError):
         synthetic.fingerprint("b", n=2, m=6).save(tmp_path / place)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.safetensors"]
@@ -222,7 +208,6 @@ def test_tables_read_back_equal(tmp_path: Path, bounds: bool) -> None:
         store.load_table(path)
 
 
-@pytest.mark.xfail(strict=True, reason="tables carry no digest")
 def test_an_edited_table_is_refused(tmp_path: Path) -> None:
     path = store.save_table(DistanceTable("cka", np.eye(3), ("a", "b", "c")), tmp_path / "t.safetensors")
     content = bytearray(path.read_bytes())
@@ -306,5 +291,5 @@ def test_two_processes_make_one_folder(folder: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CONGRUITY_CACHE", str(tmp_path / "file"))
-    with pytest.raises(CongruityError, match="point CONGRUITY_CACHE at a folder of yours"):
+    with pytest.raises(CongruityError, match="name another folder"):
         cache.folder_for("2" * 64, fill, kind="models")

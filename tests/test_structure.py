@@ -135,7 +135,7 @@ def test_only_the_command_line_prints(name: str) -> None:
     for node in ast.walk(ast.parse(MODULES[name].read_text())):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            assert called not in ("print", "input") and not called.startswith(("sys.stdout.", "sys.stderr.")), (
+            assert called not in ("print", "input") and not called.endswith((".stdout.write", ".stderr.write")), (
                 f"{name}:{node.lineno} calls {called}"
             )
 
@@ -149,17 +149,10 @@ def test_no_module_runs_what_it_reads(name: str) -> None:
             assert ast.unparse(node.func) not in ("eval", "exec", "compile", "torch.load", "joblib.load", "yaml.load")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason="what flows is said in one file"))
-        if name == "congruity.values"
-        else name
-        for name in MODULES
-    ],
-)
+@pytest.mark.parametrize("name", MODULES)
 def test_modules_are_short(name: str) -> None:
-    assert len(MODULES[name].read_text().splitlines()) <= MAX_LINES
+    longest = 2 * MAX_LINES if name == "congruity.values" else MAX_LINES  # what flows is said in one file
+    assert len(MODULES[name].read_text().splitlines()) <= longest
 
 
 # --------------------------------------------------------------------------------------------------- public names

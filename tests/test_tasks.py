@@ -130,7 +130,7 @@ def written(
         (".csv", False),
         (".csv", True),
         (".jsonl", False),
-        pytest.param(".jsonl", True, marks=pytest.mark.xfail(strict=True, reason="a BOM is accepted in CSV only")),
+        pytest.param(".jsonl", True),
     ],
 )
 def test_both_formats_give_the_same_examples(tmp_path: Path, suffix: str, bom: bool) -> None:
@@ -167,11 +167,7 @@ def with_row(**cells: Any) -> list[tuple[Any, ...]]:
         (with_row(clean="  "), "row 3: column 'clean' is empty"),
         (with_row(corrupted=ROWS[2][0]), "row 3: clean and corrupted are the same prompt"),
         (with_row(foil=" France"), "row 3: answer and foil are both ' France'"),
-        pytest.param(
-            with_row(foil="France"),
-            "row 3: answer and foil are both",
-            marks=pytest.mark.xfail(strict=True, reason="compared before the leading space is added"),
-        ),
+        pytest.param(with_row(foil="France"), "row 3: answer and foil are both"),
         (ROWS[:7], "7 rows; a task needs at least 8"),
         ([], "0 rows; a task needs at least 8"),
     ],
@@ -221,14 +217,12 @@ def test_an_unreadable_file_says_why(tmp_path: Path, name: str, content: bytes |
         cg.tasks.from_file(path)
 
 
-@pytest.mark.xfail(strict=True, reason="IsADirectoryError reaches the user")
 def test_a_folder_is_no_task_file(tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").mkdir()
     with pytest.raises(TaskError):
         cg.tasks.from_file(tmp_path / "pairs.csv")
 
 
-@pytest.mark.xfail(strict=True, reason="str.splitlines also breaks at U+2028, which JSON allows inside a string")
 def test_a_line_separator_inside_a_json_string_is_no_end_of_line(tmp_path: Path) -> None:
     rows = [(f"{i}\u2028a", f"{i}\u2028b", "x", "y") for i in range(8)]
     assert len(cg.tasks.from_file(written(tmp_path, rows, suffix=".jsonl")).examples()) == 8

@@ -59,13 +59,20 @@ def guarded(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreError(
                 f"no space left while writing in {place}; free some, or point {VARIABLE} at another disk (a converted "
                 "model takes 4 bytes a parameter)"
             ) from None
-        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR):
-            raise StoreError(
-                f"cannot write in {place} ({error.strerror}); point {VARIABLE} at a folder of yours"
-            ) from None
-        raise
+        if error.errno is None:
+            raise
+        raise StoreError(
+            f"cannot write in {place} ({error.strerror}); name another folder ({VARIABLE} for the cache)"
+        ) from None
+    except Exception as error:
+        # safetensors reports the operating system's refusal as an exception of its own, in words.
+        if type(error).__name__ != "SafetensorError" or "os error" not in str(error):
+            raise
+        raise StoreError(
+            f"cannot write in {place} ({error}); free some space, or point {VARIABLE} at another disk"
+        ) from None

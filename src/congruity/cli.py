@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from congruity._bars import progress_bars
 
 if TYPE_CHECKING:
     from congruity.values import Fingerprint
@@ -26,7 +27,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 Prompts = Annotated[int, typer.Option("--prompts", help="Prompts of a built-in task.")]
 Count = Annotated[int, typer.Option("--implementations", "-n", help="Admitted implementations a side.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random stream.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random stream.")]
 TaskName = Annotated[str, typer.Option("--task", help="A task's name, or your own .csv or .jsonl file.")]
 
 
@@ -43,9 +44,12 @@ def main() -> None:
     except CongruityError as error:
         print(f"congruity: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        print("congruity: interrupted; nothing was left half-written, and what is cached stays good", file=sys.stderr)
-        raise SystemExit(130) from None
+    except SystemExit as stop:
+        if stop.code == 130:  # what typer makes of Ctrl-C
+            print(
+                "congruity: interrupted; nothing was left half-written, and what is cached stays good", file=sys.stderr
+            )
+        raise
 
 
 @app.command()
@@ -65,10 +69,11 @@ def demo(
     from congruity.demo import conclusions, run_demo
     from congruity.report import html
 
-    with _bars(quiet) as progress:
+    with progress_bars(quiet) as progress:
         result = run_demo(n_prompts=prompts, n=n, seed=seed, use_cache=not no_cache, progress=progress)
     lines = conclusions(result)
     report = out / "report.html"
+    start = time.perf_counter()
     page = html.page(
         result.comparisons,
         title="congruity demo",
@@ -77,6 +82,7 @@ def demo(
         conclusions=lines,
     )
     store.write_bytes(page.encode(), report)
+    result.seconds["report"] = time.perf_counter() - start
     data = result.to_dict(report)
     store.write_json(data, out / "result.json")
     if json_output:
@@ -84,6 +90,7 @@ def demo(
         return
     _print_table(result.comparisons)
     print(f"\nAccuracy: {', '.join(f'{name} {value:.3f}' for name, value in result.accuracy.items())}")
+    print(f"Implementations refused: {', '.join(f'{name} {count}' for name, count in result.refused.items())}")
     _print_timing(result.seconds, result.floor_seconds, result.peak_rss_mb)
     print("\nWhat may be concluded, and what not:")
     for line in lines:
@@ -122,7 +129,7 @@ def fingerprint(
     chosen = tasks.by_name(task, n=prompts, seed=seed)
     budget, gates = Budget(share=share), Gates(max_kl=max_kl)
     clock = Clock()
-    with _bars(quiet) as progress:
+    with progress_bars(quiet) as progress:
         with clock("load"):
             loaded = load_model(model, revision=revision, device=device)
         made = pipeline.fingerprint(
@@ -170,7 +177,7 @@ def compare(
 
     measure = distances.by_name(distance)
     chosen = tasks.by_name(task, n=prompts, seed=seed)
-    with _bars(quiet) as progress:
+    with progress_bars(quiet) as progress:
         left, right = pipeline.sides(a, b, task=chosen, seed=seed, progress=progress, n=n)
         table = pipeline.distance_table(left, right, measure, progress=progress)
         result = pipeline.judge(left, right, table, margin=margin, seed=seed)
@@ -237,7 +244,7 @@ def doctor(
     from congruity.interventions import Resample
     from congruity.models import load_model
 
-    with _bars(quiet) as progress:
+    with progress_bars(quiet) as progress:
         progress("load", 0, 1)
         loaded = load_model(model)
         progress("load", 1, 1)
@@ -262,29 +269,6 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 # --------------------------------------------------------------------------------------------------------- output
-
-
-@contextmanager
-def _bars(quiet: bool) -> Iterator[Any]:
-    """Progress bars on standard error, or none if ``quiet`` or not on a terminal."""
-    from congruity.protocols import silent
-
-    if quiet or not sys.stderr.isatty():
-        yield silent
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        known: dict[str, Any] = {}
-
-        def tell(stage: str, done: int, total: int) -> None:
-            if stage not in known:
-                known[stage] = bars.add_task(stage, total=total)
-            bars.update(known[stage], completed=done, total=total)
-
-        yield tell
 
 
 def _print_json(data: Any) -> None:

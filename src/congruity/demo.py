@@ -5,6 +5,7 @@ Every fingerprint and distance table is cached by the digests of what it was mad
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from congruity import cache, distances, pipeline, store
 from congruity._digest import digest
 from congruity._versions import versions
 from congruity.clock import Clock, matmul_rate, peak_rss_mb
-from congruity.errors import NotApplicableError
+from congruity.errors import InputError, NotApplicableError, StoreError
 from congruity.finders import Attribution
 from congruity.implement import Budget
 from congruity.interventions import Resample
@@ -40,6 +41,7 @@ class DemoResult:
     floor_seconds: float
     peak_rss_mb: float
     noise_behaviour: Behaviour
+    refused: dict[str, int]
 
     def to_dict(self, report: Path) -> dict[str, Any]:
         """Return the object that ``congruity demo --json`` prints."""
@@ -56,10 +58,12 @@ class DemoResult:
                 }
                 | {key: full[key] for key in keys}
                 | {key: full[key] for key in ("interval", "score_min", "rho", "n", "scope", "warnings")}
+                | {"mean_kl": full["provenance"]["mean_kl"]}
             )
         return {
             "comparisons": rows,
             "accuracy": self.accuracy,
+            "refused": self.refused,
             "seconds": {key: round(value, 2) for key, value in self.seconds.items()},
             "floor_seconds": round(self.floor_seconds, 2),
             "peak_rss_mb": round(self.peak_rss_mb, 1),
@@ -84,6 +88,8 @@ def run_demo(
     Raises:
         MissingExtraError: a model is not installed; the message is the command that installs it.
     """
+    if n < 4:
+        raise InputError(f"demo: n = {n} implementations cannot be halved for the control; ask for at least 4")
     runner = _Runner(ioi(n=n_prompts, seed=seed), n, seed, use_cache, progress, Clock())
     measure = distance or distances.Spectral()
     noise, noise_behaviour = runner.noise_inside_gates()
@@ -109,6 +115,7 @@ def run_demo(
         floor_seconds=runner.clock.flops / rate,
         peak_rss_mb=peak_rss_mb(),
         noise_behaviour=noise_behaviour,
+        refused={side.model.name: _refused(side) for side in (a, *others)},
     )
 
 
@@ -127,15 +134,19 @@ def conclusions(result: DemoResult) -> list[str]:
     ]
     if noisy.score < 0.5:
         lines.append(
-            "The noisy copy certainly shares the mechanism, yet its C is low: for single networks C measures whether "
-            "two clouds can be told apart, so a low C is no evidence of a different mechanism. rho does not saturate: "
-            "read that."
+            "The noisy copy has the same weights but for noise that keeps the behaviour, yet its C is low: for single "
+            "networks C measures whether two clouds can be told apart, so a low C is no evidence of a different "
+            "mechanism. rho does not saturate: read that."
         )
     lines.append(
         "Not shown by this run: that a low value means another algorithm. No pair of language models with the same "
         "behaviour and a known different mechanism is among the controls."
     )
     return lines
+
+
+def _refused(side: Fingerprint) -> int:
+    return len(side.implementations) - side.n
 
 
 def main_queries(result: DemoResult) -> int:
@@ -271,7 +282,7 @@ class _Runner:
     ) -> _Made:
         path = cache.folder() / kind / f"{key}{suffix}"
         if self.use_cache and path.is_file():
-            with self.clock("read cache"):
+            with self.clock("read cache"), contextlib.suppress(StoreError):  # a damaged file is made again
                 return read(path)
         made = make()
         write(made, path)

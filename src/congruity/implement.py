@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,10 +36,19 @@ class Budget:
             raise InputError(f"Budget: max_draws = {self.max_draws} must be at least 1")
 
 
-def draw(circuit: Circuit, index: int, *, budget: Budget, intervention: Intervention, seed: int) -> Edit:
-    """Return the edit of draw ``index``: a uniform subset of the pool, from its own named stream."""
-    size = max(1, round(budget.share * len(circuit.pool)))
-    chosen = stream(seed, "implement", index).choice(len(circuit.pool), size=size, replace=False)
+def edit_size(circuit: Circuit, budget: Budget) -> int:
+    """Return how many sites of the pool each implementation replaces."""
+    return max(1, round(budget.share * len(circuit.pool)))
+
+
+def draw(circuit: Circuit, index: int, *, model: str, budget: Budget, intervention: Intervention, seed: int) -> Edit:
+    """Return the edit of draw ``index``: a uniform subset of the pool, from its own named stream.
+
+    The stream also names the ``model`` (its digest): two sides with pools of one size would otherwise draw the same
+    subsets, and paired sets are not independent.
+    """
+    size = edit_size(circuit, budget)
+    chosen = stream(seed, "implement", model, index).choice(len(circuit.pool), size=size, replace=False)
     return Edit(tuple(circuit.pool[i] for i in np.sort(chosen)), intervention.name)
 
 
@@ -64,25 +74,37 @@ def implementations(
         NotApplicableError: fewer than ``n`` of ``budget.max_draws * n`` draws stayed inside the gates.
     """
     clean = unedited.behaviour(measured)
+    possible = math.comb(len(circuit.pool), edit_size(circuit, budget))
+    if possible < 2 * n:
+        raise NotApplicableError(
+            f"{model.card.name}: replacing {edit_size(circuit, budget)} of {len(circuit.pool)} pool sites "
+            f"gives {possible} different implementations, too few for {n} independent draws; ask for fewer or change "
+            "the share"
+        )
+    seen: set[Edit] = set()
     admitted = drawn = 0
     reasons: list[str] = []
     while admitted < n and drawn < budget.max_draws * n:
         size = min(_STACK, n - admitted, budget.max_draws * n - drawn)
         edits = [
-            draw(circuit, i, budget=budget, intervention=intervention, seed=seed) for i in range(drawn, drawn + size)
+            draw(circuit, i, model=model.card.digest, budget=budget, intervention=intervention, seed=seed)
+            for i in range(drawn, drawn + size)
         ]
+        drawn += size
+        edits = [edit for edit in dict.fromkeys(edits) if edit not in seen]  # an implementation counts once
+        seen.update(edits)
         for edit, outputs in zip(edits, bound.run(edits, read=True), strict=True):
             item = _judge(model, edit, outputs.behaviour(measured), clean, gates)
             admitted += item.admitted
             if not item.admitted:
                 reasons.append(item.reason)
             yield item, outputs
-        drawn += size
         progress("implementations", admitted, n)
     if admitted < n:
+        why = f"last refusal: {reasons[-1]}" if reasons else "all others were repeats"
         raise NotApplicableError(
             f"{model.card.name}: only {admitted} of {drawn} draws keep the behaviour, {n} were asked for "
-            f"(last refusal: {reasons[-1]}); lower the share replaced ({budget.share:g}), widen the gates "
+            f"({why}); lower the share replaced ({budget.share:g}), widen the gates "
             "or ask for fewer"
         )
 

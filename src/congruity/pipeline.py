@@ -164,6 +164,9 @@ def compare(
     'undecided'
     """
     measure = distances.by_name(distance) if isinstance(distance, str) else distance or distances.Spectral()
+    if fingerprint_options and all(isinstance(s, Fingerprint) or _is_fingerprint_path(s) for s in (a, b)):
+        options = ", ".join(fingerprint_options)
+        raise InputError(f"compare: {options} applies to models only, and both sides are fingerprints already")
     left, right = sides(a, b, task=task, seed=seed, progress=progress, **fingerprint_options)
     table = distance_table(left, right, measure, progress=progress)
     return judge(left, right, table, margin=margin, seed=seed)
@@ -210,11 +213,18 @@ def judge(
     names = (a.model.name, b.model.name)
     with one_blas_thread():
         result = estimate(inner, ["a"] * a.n + ["b"] * b.n, base=bases, margin=margin, seed=seed, names=names)
+    strengths = [float(np.mean([i.behaviour.kl for i in side.admitted])) for side in (a, b)]
     result = dataclasses.replace(
         result,
         rho=_rho(table.values, a.n),
         warnings=(*result.warnings, *_strength_warnings(a, b)),
-        provenance={**result.provenance, "a": a.digest, "b": b.digest, "queries": a.queries.digest},
+        provenance={
+            **result.provenance,
+            "a": a.digest,
+            "b": b.digest,
+            "queries": a.queries.digest,
+            "mean_kl": strengths,
+        },
     )
     for side in (a, b):
         if not side.capable:
@@ -224,7 +234,10 @@ def judge(
 
 def require_comparable(a: Fingerprint, b: Fingerprint) -> None:
     """Raise `NotComparableError`, with what differs, unless both fingerprints answer the same queries alike."""
-    remedy = "make both with the same task, seed and settings"
+    remedy = (
+        "make both with the same task and seed; where a tokenizer splits some of the task's words, give "
+        "`congruity compare` both models instead, which uses the words that both have"
+    )
     pairs = [
         ("tasks", a.queries.task, b.queries.task),
         ("numbers of queries", len(a.queries.ids), len(b.queries.ids)),

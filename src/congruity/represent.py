@@ -24,7 +24,7 @@ def represent(outputs: Outputs, queries: Queries, *, model: str) -> Representati
         hidden -= hidden.mean(axis=0)
         kernel = hidden @ hidden.T
         size = np.trace(kernel)
-        if not size > 1e-20 * max(1.0, float(np.square(values, dtype=np.float64).sum())):
+        if not size > 1e-11 * float(np.square(values, dtype=np.float64).sum()):
             raise NotApplicableError(
                 f"{model}: layer {name} is constant over the {m} queries, so it represents nothing"
             )

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from congruity._digest import plain
+from congruity._digest import digest, plain
 from congruity.cache import guarded
-from congruity.errors import CongruityError, StoreError
+from congruity.errors import StoreError
 from congruity.values import (
     SCHEMA_VERSION,
     Behaviour,
@@ -62,8 +62,6 @@ def load(path: Path) -> Fingerprint:
         StoreError: no such file, not a safetensors file, truncated, edited, of another schema, or no fingerprint.
     """
     metadata, arrays = _read(path)
-    if _KEY not in metadata:
-        raise StoreError(f"{path}: a safetensors file, but no fingerprint: its header has no {_KEY!r} entry")
     try:
         header = json.loads(metadata[_KEY])
         schema = header["schema"]
@@ -76,9 +74,10 @@ def load(path: Path) -> Fingerprint:
         )
     try:
         fingerprint = _fingerprint(header, arrays)
-    except (KeyError, TypeError, IndexError, CongruityError) as error:
+        stated = header["digest"]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise StoreError(f"{path}: the fingerprint is damaged ({error}); make it again") from None
-    if fingerprint.digest != header["digest"]:
+    if fingerprint.digest != stated:
         raise StoreError(
             f"{path}: the content does not match its own digest, so it was edited; make the fingerprint again"
         )
@@ -95,6 +94,7 @@ def save_table(table: DistanceTable, path: Path) -> Path:
         "measure": table.measure,
         "labels": table.labels,
         "parameters": plain(table.parameters),
+        "digest": digest(table),
     }
     return write_bytes(serialise(arrays, metadata={_KEY: json.dumps(header, sort_keys=True, allow_nan=False)}), path)
 
@@ -105,11 +105,15 @@ def load_table(path: Path) -> DistanceTable:
     try:
         header = json.loads(metadata[_KEY])
         bounds = {name: arrays.get(name) for name in ("lower", "upper")}
-        return DistanceTable(
+        table = DistanceTable(
             header["measure"], arrays["values"], tuple(header["labels"]), **bounds, parameters=header["parameters"]
         )
-    except (json.JSONDecodeError, KeyError, TypeError, CongruityError) as error:
+        stated = header["digest"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"{path}: the distance table is damaged ({error}); delete it") from None
+    if digest(table) != stated:
+        raise StoreError(f"{path}: the distance table does not match its own digest, so it was edited; delete it")
+    return table
 
 
 def read_json(path: Path) -> Any:
@@ -153,8 +157,10 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
         raise StoreError(f"{path}: no such fingerprint file")
     try:
         with safe_open(path, framework="numpy") as handle:
-            arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (not a mapping)
-            return handle.metadata() or {}, arrays
+            metadata = handle.metadata() or {}
+            if _KEY not in metadata:
+                raise StoreError(f"{path}: a safetensors file, but no fingerprint: its header has no {_KEY!r} entry")
+            return metadata, {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, ValueError) as error:
         raise StoreError(
             f"{path}: not a safetensors file, or truncated ({error}); make the fingerprint again"

@@ -23,6 +23,7 @@ from congruity.values import Edit, Floats, Outputs, Site
 
 # Rows times positions of one batch: large enough for full matrix-product speed on a CPU, small enough for memory.
 BATCH_TOKENS = 768
+_LARGE_CHANGE = 20.0  # of a logit; beyond it float32 exponentials lose digits and soon overflow
 
 
 @dataclass(frozen=True)
@@ -128,10 +129,9 @@ class Bound:
             index = torch.as_tensor(chosen, device=self.backend.device)
             masks = self._masks(edits)
             reads: dict[str, Tensor] = {}
-            with self._hooked(
-                {hook: _replacer(ready.replacements[hook][index], mask) for hook, mask in masks.items()}
-                | ({name: _reader(name, reads) for name in self.backend.reads} if read else {})
-            ):
+            replacers = {hook: _replacer(ready.replacements[hook][index], mask) for hook, mask in masks.items()}
+            readers = {name: _reader(name, reads) for name in self.backend.reads if read}
+            with self._hooked(replacers), self._hooked(readers):  # in this order: a place may be edited and read
                 logits = self._logits(group, ready.prefix, index, len(edits))
             logits = logits.unflatten(0, (len(edits), len(chosen)))
             difference = _logit_difference(logits, group.answers[index], group.foils[index])
@@ -243,6 +243,9 @@ class Bound:
         missing = [hook for hook in self._hooks if hook not in captured]
         if missing:
             raise ModelError(f"the model ran without passing through its sites {', '.join(missing[:3])}")
+        for hook, value in captured.items():
+            if value.shape[-1] % self._heads[hook]:
+                raise ModelError(f"{hook} has width {value.shape[-1]}, which {self._heads[hook]} heads do not divide")
         bad = [hook for hook, value in captured.items() if not torch.isfinite(value).all()]
         if bad:
             raise ModelError(f"NaN or infinite activations at {bad[0]}; try dtype='float32' or check the weights")
@@ -278,6 +281,9 @@ def _kl(probabilities: Tensor, clean: Tensor, edited: Tensor) -> Tensor:
     """
     change = edited.float() - clean
     change -= torch.linalg.vecdot(probabilities, change)[:, None]
+    if float(change.max()) > _LARGE_CHANGE:
+        log_probabilities = torch.log_softmax(clean.double(), dim=-1)  # float32 probabilities may be 0 where it matters
+        return torch.logsumexp(log_probabilities + change.double(), dim=-1).clamp_min(0.0).float()
     return torch.log1p(torch.linalg.vecdot(probabilities, change.expm1_())).clamp_min(0.0)
 
 

@@ -82,9 +82,12 @@ def _check_complete(path: Path, name: str) -> None:
     """The header says where every tensor lies; a truncated file ends before that."""
     gguf = require("gguf", "congruity[models]", "reading GGUF files")
     try:
-        tensors = gguf.GGUFReader(path).tensors
+        reader = gguf.GGUFReader(path)
+        tensors, fields = reader.tensors, reader.fields
     except (ValueError, KeyError, IndexError, UnicodeDecodeError, OverflowError) as error:
         raise ModelError(f"{name}: {path.name} is truncated or damaged ({error}); fetch it again") from None
+    if not any(key.endswith(".block_count") for key in fields):  # Hugging Face would make up a 7B model
+        raise ModelError(f"{name}: {path.name} says neither its architecture nor its number of layers; fetch it again")
     size = path.stat().st_size
     end = max((int(t.data_offset) + int(t.n_bytes) for t in tensors), default=0)
     if end == 0 or end > size:
@@ -99,10 +102,11 @@ def _convert(path: Path, folder: Path, name: str) -> None:
     try:
         model = transformers.AutoModelForCausalLM.from_pretrained(path.parent, dtype=torch.float32, **arguments)
         tokenizer = transformers.AutoTokenizer.from_pretrained(path.parent, **arguments)
-    except (ValueError, KeyError, RuntimeError, OSError) as error:
+    except Exception as error:  # Hugging Face raises many kinds for a bad file
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's fault, not the file's
-        raise ModelError(f"{name}: {path.name} holds no model that Hugging Face can read ({error})") from None
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ModelError(f"{name}: {path.name} holds no model that Hugging Face can read ({reason})") from None
     # What was dequantised is no quantised model any more, but Hugging Face refuses to save it while it looks like one.
     for attribute in ("hf_quantizer", "quantization_method", "is_quantized"):
         if hasattr(model, attribute):

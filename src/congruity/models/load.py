@@ -126,6 +126,9 @@ def load_model(
     """
     if hasattr(name_or_path_or_module, "bind") and hasattr(name_or_path_or_module, "card"):
         return cast(Model, name_or_path_or_module)
+    by_name = isinstance(name_or_path_or_module, (str, Path))
+    # Bad names are refused before seconds of imports.
+    source = locate(name_or_path_or_module, revision=revision, trust_remote_code=trust_remote_code) if by_name else None
     torch = require("torch", "congruity[models]", "running a model")
     require("transformer_lens", "congruity[models]", "running a language model")
     from congruity.models.transformer_lens import Loaded, TransformerLensModel
@@ -134,13 +137,16 @@ def load_model(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if dtype not in ("float32", "bfloat16", "float16"):
         raise ModelError(f"dtype is {dtype!r}; use float32, bfloat16 or float16")
-    place, precision = torch.device(device), getattr(torch, dtype)
-    if isinstance(name_or_path_or_module, (str, Path)):
-        source = locate(name_or_path_or_module, revision=revision, trust_remote_code=trust_remote_code)
+    try:
+        place, precision = torch.device(device), getattr(torch, dtype)
+    except RuntimeError:
+        raise ModelError(f"device is {device!r}; use auto, cpu, cuda or another PyTorch device") from None
+    if source is not None:
         module, words = _read(source, precision, trust_remote_code)
         weights = source.digest or _state_digest(module)
         if source.variant is not None:
             source.variant(module)
+            weights = source.digest or digest(weights, str(source.variant))
         where = str(source.folder or source.name.partition("+")[0])
         loaded = Loaded(module, words, source.name, weights, source.base, where, revision)
     else:
@@ -157,14 +163,19 @@ def _read(source: Source, precision: Any, trust_remote_code: bool) -> tuple[Any,
         arguments["revision"] = source.revision
     try:
         with quiet():
-            module = transformers.AutoModelForCausalLM.from_pretrained(
-                where, dtype=precision, use_safetensors=True, **arguments
+            module, report = transformers.AutoModelForCausalLM.from_pretrained(
+                where, dtype=precision, use_safetensors=True, output_loading_info=True, **arguments
             )
             tokenizer = transformers.AutoTokenizer.from_pretrained(where, **arguments)
     except Exception as error:  # Hugging Face raises many kinds for a bad folder, file or connection
         offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") == "1" else ""
         reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
         raise ModelError(f"{source.name}: cannot be loaded{offline}: {reason}") from None
+    absent = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
+    if absent:  # Hugging Face would go on with random numbers in their place
+        raise ModelError(
+            f"{source.name}: the weights lack {len(absent)} tensors that the model needs, such as {absent[0]}"
+        )
     return module, tokenizer
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,12 @@ class TransformerLensModel:
         self.device = device
         self._tokenizer = loaded.tokenizer
         self._bos = _bos(loaded.tokenizer)
+        # Counted before wrapping, which splits and doubles some weights. Embeddings are looked up, not multiplied.
+        embeddings = {id(m.weight) for m in module.modules() if isinstance(m, torch.nn.Embedding)}
+        head = module.get_output_embeddings()
+        if head is not None:
+            embeddings.add(id(head.weight))
+        self._body_parameters = sum(p.numel() for p in module.parameters() if p.ndim == 2 and id(p) not in embeddings)
         probe = torch.tensor(_PROBE, device=device)
         with torch.inference_mode():
             self._plain_logits = module(input_ids=probe).logits[:, -1].float()
@@ -79,16 +86,6 @@ class TransformerLensModel:
             dtype=str(dtype).removeprefix("torch."),
             revision=loaded.revision,
         )
-        self._body_parameters = sum(
-            p.numel()
-            for name, p in self._module.named_parameters()
-            if p.ndim == 2 and "embed" not in name and "lm_head" not in name
-        )
-
-    def renamed(self, name: str) -> TransformerLensModel:
-        """Return self under another display name."""
-        self.card = replace(self.card, name=name)
-        return self
 
     def probe_error(self) -> float:
         """Largest difference between the wrapped and the plain forward pass, relative to the largest logit."""
@@ -101,7 +98,8 @@ class TransformerLensModel:
 
     def single_token(self, word: str) -> bool:
         """Whether ``word`` (with its leading space) continues a prompt as exactly one token."""
-        return len(self._ids(f"So the{word}")) == len(self._ids("So the")) + 1
+        before, after = self._ids("So the"), self._ids(f"So the{word}")
+        return after[:-1] == before and after[-1] != self._tokenizer.unk_token_id
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -128,10 +126,16 @@ class TransformerLensModel:
         first = [self._first_difference(examples, i, clean[i], other[i]) for i in range(len(examples))]
         answers = self._answer_ids(examples, examples.answers, "answer", clean)
         foils = self._answer_ids(examples, examples.foils, "foil", clean)
+        same = np.flatnonzero(answers == foils)
+        if len(same):
+            raise TaskError(f"{examples.ids[same[0]]}: answer and foil are one token, so the metric would be 0 always")
         if pad:
             group = self._padded(clean, other, answers, foils)
             return Bound(self, (group,), intervention, len(examples))
-        share = intervention.shares_prefix and self._has_prefix_cache
+        # A sliding-window cache keeps only the last keys: past the window a shared prefix would lose positions.
+        window = getattr(self._module.config.get_text_config(), "sliding_window", None) or math.inf
+        longest = max(len(ids) for ids in clean)
+        share = intervention.shares_prefix and longest < window and self._has_prefix_cache
         keys = [(len(ids), d if share else 0) for ids, d in zip(clean, first, strict=True)]
         groups = []
         for key in sorted(set(keys)):
@@ -177,6 +181,8 @@ class TransformerLensModel:
                     f"{examples.ids[i]}: {what} {word!r} is {count} tokens after its prompt in the tokenizer of "
                     f"{self.card.name}; it must be one"
                 )
+            if whole[-1] == self._tokenizer.unk_token_id:
+                raise TaskError(f"{examples.ids[i]}: {what} {word!r} is unknown to the tokenizer of {self.card.name}")
             ids.append(whole[-1])
         return np.array(ids)
 
@@ -266,6 +272,9 @@ def _wrap(loaded: Loaded, module: Any, device: torch.device, dtype: torch.dtype)
 
     # The bridge reconfigures the tokenizer that it is given (it turns BOS on), so it gets a copy.
     words = copy.deepcopy(loaded.tokenizer)
+    words.bos_token = None  # or the bridge looks the tokenizer up again by name, on disk or on the hub
+    if not getattr(module.config, "architectures", None):
+        module.config.architectures = [type(module).__name__]
     try:
         return TransformerBridge.boot_transformers(
             loaded.where, hf_model=module, tokenizer=words, device=device, dtype=dtype
@@ -273,8 +282,12 @@ def _wrap(loaded: Loaded, module: Any, device: torch.device, dtype: torch.dtype)
     except (KeyError, ValueError, NotImplementedError, AttributeError) as error:
         kind = type(module).__name__
         raise ModelError(
-            f"{loaded.name}: TransformerLens cannot wrap {kind} ({error}); see its list of models"
+            f"{loaded.name}: TransformerLens cannot wrap {kind} ({_first_line(error)}); see its list of models"
         ) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _bos(tokenizer: Any) -> int | None:

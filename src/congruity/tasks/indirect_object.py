@@ -64,9 +64,9 @@ class IOI:
         counterfactual: "swap" writes the indirect object at S2 (the answer flips); "three-names" writes a third
             person there (no answer is right any more).
 
-    >>> examples = IOI(n=4).examples()
+    >>> examples = IOI(n=8).examples()
     >>> len(examples), examples.clean[0].endswith("to"), examples.answers[0].startswith(" ")
-    (4, True, True)
+    (8, True, True)
     """
 
     n: int = 200

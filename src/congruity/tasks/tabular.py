@@ -62,6 +62,8 @@ def from_file(path: str | Path) -> Tabular:
         records = readers[path.suffix](path)
     except FileNotFoundError:
         raise TaskError(f"{path}: no such task file") from None
+    except OSError as error:
+        raise TaskError(f"{path}: cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, csv.Error, json.JSONDecodeError) as error:
         raise TaskError(f"{path}: not readable as {path.suffix[1:].upper()} in UTF-8 ({error})") from None
     if len(records) < 8:
@@ -78,7 +80,7 @@ def _read_csv(path: Path) -> list[dict[str, Any]]:
 
 
 def _read_jsonl(path: Path) -> list[dict[str, Any]]:
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
     for number, record in enumerate(records, start=1):
         if not isinstance(record, dict):
             raise TaskError(f"{path}, row {number}: each line is one JSON object, not {type(record).__name__}")
@@ -102,6 +104,8 @@ def _row(
         raise TaskError(
             f"{path}, row {number}: clean and corrupted are the same prompt, so nothing can be changed by it"
         )
+    space = "" if token_ids or clean.endswith((" ", "\n")) else " "
+    answer, foil = _continued(answer, space), _continued(foil, space)
     if answer == foil:
         raise TaskError(f"{path}, row {number}: answer and foil are both {answer!r}; the metric would be 0 always")
     if token_ids:
@@ -110,8 +114,7 @@ def _row(
                 f"{path}, row {number}: correct_idx and incorrect_idx are token ids, not {answer!r}, {foil!r}"
             )
         return clean, corrupted, answer, foil
-    space = "" if clean.endswith((" ", "\n")) else " "
-    return clean, corrupted, _continued(answer, space), _continued(foil, space)
+    return clean, corrupted, answer, foil
 
 
 def _continued(word: str, space: str) -> str:
