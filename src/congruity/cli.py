@@ -308,7 +308,6 @@ def _print_timing(seconds: dict[str, float], floor: float, peak: float) -> None:
 
 
 def _summary(made: Fingerprint) -> dict[str, Any]:
-    kls = [i.behaviour.kl for i in made.admitted]
     return {
         "model": made.model.name,
         "task": made.queries.task,
@@ -317,7 +316,7 @@ def _summary(made: Fingerprint) -> dict[str, Any]:
         "sites": len(made.circuit.scores.sites),
         "admitted": made.n,
         "refused": len(made.implementations) - made.n,
-        "mean_kl": sum(kls) / len(kls),
+        "mean_kl": made.mean_kl,
         "digest": made.digest,
     }
 

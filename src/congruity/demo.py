@@ -58,7 +58,7 @@ class DemoResult:
                 }
                 | {key: full[key] for key in keys}
                 | {key: full[key] for key in ("interval", "score_min", "rho", "n", "scope", "warnings")}
-                | {"mean_kl": full["provenance"]["mean_kl"]}
+                | {"mean_kl": [comparison.a.mean_kl, comparison.b.mean_kl]}
             )
         return {
             "comparisons": rows,

@@ -213,7 +213,6 @@ def judge(
     names = (a.model.name, b.model.name)
     with one_blas_thread():
         result = estimate(inner, ["a"] * a.n + ["b"] * b.n, base=bases, margin=margin, seed=seed, names=names)
-    strengths = [float(np.mean([i.behaviour.kl for i in side.admitted])) for side in (a, b)]
     result = dataclasses.replace(
         result,
         rho=_rho(table.values, a.n),
@@ -223,7 +222,7 @@ def judge(
             "a": a.digest,
             "b": b.digest,
             "queries": a.queries.digest,
-            "mean_kl": strengths,
+            "mean_kl": [a.mean_kl, b.mean_kl],
         },
     )
     for side in (a, b):
@@ -311,7 +310,7 @@ def _rho(values: Floats, n_a: int) -> float | None:
 
 
 def _strength_warnings(a: Fingerprint, b: Fingerprint) -> tuple[str, ...]:
-    strengths = [float(np.mean([i.behaviour.kl for i in side.admitted])) for side in (a, b)]
+    strengths = [a.mean_kl, b.mean_kl]
     found = []
     if max(strengths) > _STRENGTH_RATIO * min(strengths):
         found.append(

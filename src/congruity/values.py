@@ -409,6 +409,11 @@ class Fingerprint:
         return sum(i.admitted for i in self.implementations)
 
     @property
+    def mean_kl(self) -> float:
+        """Behavioural strength: mean KL of the admitted implementations to the unedited model, nats."""
+        return float(np.mean([i.behaviour.kl for i in self.admitted]))
+
+    @property
     def digest(self) -> str:
         """SHA-256 of all fields."""
         return digest(*(getattr(self, f.name) for f in dataclasses.fields(self)))
