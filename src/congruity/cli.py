@@ -315,7 +315,7 @@ def _summary(made: Fingerprint) -> dict[str, Any]:
         "circuit": len(made.circuit.sites),
         "sites": len(made.circuit.scores.sites),
         "admitted": made.n,
-        "refused": len(made.implementations) - made.n,
+        "refused": made.n_refused,
         "mean_kl": made.mean_kl,
         "digest": made.digest,
     }

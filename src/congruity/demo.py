@@ -115,7 +115,7 @@ def run_demo(
         floor_seconds=runner.clock.flops / rate,
         peak_rss_mb=peak_rss_mb(),
         noise_behaviour=noise_behaviour,
-        refused={side.model.name: _refused(side) for side in (a, *others)},
+        refused={side.model.name: side.n_refused for side in (a, *others)},
     )
 
 
@@ -143,10 +143,6 @@ def conclusions(result: DemoResult) -> list[str]:
         "behaviour and a known different mechanism is among the controls."
     )
     return lines
-
-
-def _refused(side: Fingerprint) -> int:
-    return len(side.implementations) - side.n
 
 
 def main_queries(result: DemoResult) -> int:

@@ -409,6 +409,11 @@ class Fingerprint:
         return sum(i.admitted for i in self.implementations)
 
     @property
+    def n_refused(self) -> int:
+        """Number of implementations drawn that were outside the gates."""
+        return len(self.implementations) - self.n
+
+    @property
     def mean_kl(self) -> float:
         """Behavioural strength: mean KL of the admitted implementations to the unedited model, nats."""
         return float(np.mean([i.behaviour.kl for i in self.admitted]))
