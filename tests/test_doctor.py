@@ -44,9 +44,9 @@ class SabotagedBound:
     edits_run: int = 0
     padded: bool = False
 
-    def run(self, edits: Sequence[Edit | None], *, rows: Any = None, read: bool = False) -> Iterator[Outputs]:
+    def run(self, edits: Sequence[Edit | None], *, rows: Any = None, **options: Any) -> Iterator[Outputs]:
         edits = [None if self.fault == "deaf" else e for e in edits]
-        for edit, out in zip(edits, self.bound.run(edits, rows=rows, read=read), strict=True):
+        for edit, out in zip(edits, self.bound.run(edits, rows=rows, **options), strict=True):
             real = edit is not None and len(edit.sites) > 0
             wrong = {
                 "batch": rows is not None and len(rows) == 1,

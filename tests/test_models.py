@@ -372,3 +372,43 @@ def test_nan_weights_are_refused() -> None:
         module.model.layers[1].mlp.down_proj.weight[0, 0] = float("nan")
     with pytest.raises(ModelError, match="NaN"):
         one(tiny.wrap(module).bind(EXAMPLES, Resample()))
+
+
+@every_architecture
+def test_leaving_replaced_mlps_and_unscored_logits_out_changes_no_number(
+    architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, model = tiny.pair(architecture)
+    mlps = [s for s in model.sites if s.kind == "mlp"]
+    assert all(model.computing_module(s.hook) is not None for s in mlps)
+    edits = [Edit(tuple(mlps), "resample"), Edit((mlps[0],), "resample"), Edit(model.sites[1::2], "resample")]
+    rows, scored = np.array([9, 2, 11, 4]), np.array([11, 9])
+    seen: list[int] = []
+    inner = model.computing_module(mlps[1].hook).original_component
+    handle = inner.register_forward_hook(lambda m, i, o: seen.append(len(o)))
+    try:
+        lazy = model.bind(EXAMPLES, Resample())
+        quick = list(lazy.run(edits, rows=rows, scored=scored, read=True))
+        spared = sum(seen)
+        monkeypatch.setattr(model, "_computing", {})
+        full = model.bind(EXAMPLES, Resample())
+        whole = list(full.run(edits, rows=rows, read=True))
+    finally:
+        handle.remove()
+    assert spared < sum(seen) - spared, "fewer rows went through the MLP"
+    assert lazy.flops < full.flops
+    for a, b in zip(quick, whole, strict=True):
+        assert close(a.logit_difference, b.logit_difference[[2, 0]]) and close(a.kl, b.kl[[2, 0]])
+        assert all(close(x, y) for (_, x), (_, y) in zip(a.layers, b.layers, strict=True))
+    with pytest.raises(ModelError, match="rows to score must be among the rows to run"):
+        next(full.run(edits, rows=rows, scored=np.array([3])))
+
+
+def test_an_mlp_that_reads_other_rows_is_computed_for_every_row() -> None:
+    module = tiny.language_model("llama")
+    plain = module.model.layers[0].mlp.forward
+    assert tiny.wrap(module).computing_module("blocks.0.hook_mlp_out") is not None
+    module.model.layers[0].mlp.forward = lambda x: plain(x) * len(x)
+    model = tiny.wrap(module)
+    assert model.computing_module("blocks.0.hook_mlp_out") is None
+    assert one(model.bind(EXAMPLES, Resample()), Edit(model.sites[::3], "resample")).kl.max() > 0

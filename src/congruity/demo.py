@@ -92,8 +92,8 @@ def run_demo(
         raise InputError(f"demo: n = {n} implementations cannot be halved for the control; ask for at least 4")
     runner = _Runner(ioi(n=n_prompts, seed=seed), n, seed, use_cache, progress, Clock())
     measure = distance or distances.Spectral()
-    noise, noise_behaviour = runner.noise_inside_gates()
     a = runner.fingerprint(A)
+    noise, noise_behaviour = runner.noise_inside_gates()
     others = [runner.fingerprint(name) for name in (B, f"{A}+noise={noise:g}", f"{A}+random")]
     half = np.arange(a.n) < a.n // 2
     pairs = [
@@ -167,10 +167,22 @@ class _Runner:
     use_cache: bool
     progress: Progress
     clock: Clock
+    _loaded: tuple[str, Any] | None = None  # the last model
+
+    def load(self, name: str) -> Any:
+        """Return the model of that name; the one before it is let go."""
+        from congruity.models import load_model
+
+        if self._loaded is None or self._loaded[0] != name:
+            self._loaded = None
+            gc.collect()
+            with self.clock("load"):
+                self._loaded = (name, load_model(name))
+        return self._loaded[1]
 
     def fingerprint(self, name: str) -> Fingerprint:
         """Return the cached fingerprint of ``name``, or make it."""
-        from congruity.models import load_model, locate
+        from congruity.models import locate
 
         with self.clock("load"):
             source = locate(name)
@@ -181,11 +193,9 @@ class _Runner:
         key = digest(SCHEMA_VERSION, name, source.digest, self.task.examples().digest, settings, versions())
 
         def make() -> Fingerprint:
-            with self.clock("load"):
-                model = load_model(name)
-            made = pipeline.fingerprint(
+            return pipeline.fingerprint(
                 self.task,
-                model,
+                self.load(name),
                 n=self.n,
                 seed=self.seed,
                 budget=budget,
@@ -194,9 +204,6 @@ class _Runner:
                 progress=_titled(self.progress, name),
                 clock=self.clock,
             )
-            del model
-            gc.collect()
-            return made
 
         return self._cached("fingerprints", key, make, store.load, store.save)
 
@@ -223,8 +230,7 @@ class _Runner:
         key = digest("noise", source.digest, self.task.examples().digest, _FIRST_NOISE, _GATE_PROMPTS, versions())
 
         def make() -> dict[str, float]:
-            with self.clock("noise gate"):
-                return self._measure_noise()
+            return self._measure_noise()
 
         def read(path: Path) -> dict[str, float]:
             return dict(store.read_json(path))
@@ -237,13 +243,11 @@ class _Runner:
         return found["noise"], Behaviour(**kept, n=int(found["n"]))
 
     def _measure_noise(self) -> dict[str, float]:
-        from congruity.models import load_model
-
-        original, difference = self._clean_run(load_model(A))
+        original, difference = self._clean_run(A)
         unedited = Behaviour(float((difference > 0).mean()), float(difference.mean()), 0.0, len(difference))
         noise = _FIRST_NOISE
         while noise > 1e-4:
-            log_probs, edited = self._clean_run(load_model(f"{A}+noise={noise:g}"))
+            log_probs, edited = self._clean_run(f"{A}+noise={noise:g}")
             kl = float((np.exp(original) * (original - log_probs)).sum(axis=1).mean())
             found = Behaviour(float((edited > 0).mean()), float(edited.mean()), kl, len(edited))
             if not Gates().refusal(found, unedited):
@@ -257,12 +261,14 @@ class _Runner:
             noise /= 2
         raise NotApplicableError(f"{A}: even weight noise of {noise:g} breaks the behaviour gates")
 
-    def _clean_run(self, model: Any) -> tuple[Any, Any]:
-        examples = self.task.examples(model.single_token)
-        few = examples.select(np.arange(min(_GATE_PROMPTS, len(examples))))
-        bound = model.bind(few, Resample())
-        difference = next(bound.run([None])).logit_difference
-        log_probs = bound.log_probs().double().numpy()
+    def _clean_run(self, name: str) -> tuple[Any, Any]:
+        model = self.load(name)
+        with self.clock("noise gate"):
+            examples = self.task.examples(model.single_token)
+            few = examples.select(np.arange(min(_GATE_PROMPTS, len(examples))))
+            bound = model.bind(few, Resample())
+            difference = next(bound.run([None])).logit_difference
+            log_probs = bound.log_probs().double().numpy()
         self.clock.flops += bound.flops
         return log_probs, difference
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from congruity.errors import ModelError
 from congruity.protocols import BoundModel, Intervention, Model
 from congruity.values import Check, Edit, Examples, Outputs
 
 TOLERANCE = 1e-3  # relative to the largest value compared: float32 sums in another order differ by about 1e-5
-_PROMPTS = 4
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,13 @@ def run_checks(model: Model, examples: Examples, intervention: Intervention) -> 
 
     Binding already proves that both prompts of a pair are equally long and that answers are one token.
     """
-    few = examples.select(np.unique(np.linspace(0, len(examples) - 1, _PROMPTS).round().astype(np.intp)))
+    few = examples.select(_shortest_middle_longest(examples))
     bound = model.bind(few, intervention)
-    clean = _one(bound, None)
     nothing = Edit((), intervention.name)  # runs afresh, where None would give back what ran already
     everything = Edit(model.sites, intervention.name)
-    edited = _one(bound, everything)
+    clean = _one(bound, None)
+    edited, unedited = bound.run([everything, nothing], read=True)  # stacked: one must not reach into the other
+    again, _ = bound.run([everything, nothing], read=True)
     single = np.concatenate([_one(bound, nothing, rows=np.array([i])).logit_difference for i in range(len(few))])
     own = model.bind(few, _Itself())
     checks = [
@@ -53,8 +54,8 @@ def run_checks(model: Model, examples: Examples, intervention: Intervention) -> 
             "logits and residuals",
         ),
         _check_effect(edited, clean),
-        _check("an edit leaves nothing behind", _distance(_one(bound, nothing), clean), "unedited, before and after"),
-        _check("the same run twice gives the same bits", _distance(_one(bound, everything), edited), "edited run", 0.0),
+        _check("an edit leaves nothing behind", _distance(unedited, clean), "unedited, before and after"),
+        _check("the same run twice gives the same bits", _distance(again, edited), "edited run", 0.0),
     ]
     return tuple(checks)
 
@@ -68,6 +69,12 @@ def require(checks: tuple[Check, ...], model: str) -> None:
             f"{model}: self-test failed: {first.name} ({first.detail}): {first.value:.2e}, limit {first.limit:.0e}; "
             "numbers from this model on this machine would be wrong, run `congruity doctor` for the full list"
         )
+
+
+def _shortest_middle_longest(examples: Examples) -> NDArray[np.intp]:
+    """Row numbers: different lengths, so that padding is exercised."""
+    lengths = [len(prompt) for prompt in examples.clean] if isinstance(examples.clean, tuple) else [0] * len(examples)
+    return np.unique([np.argmin(lengths), len(examples) // 2, np.argmax(lengths)]).astype(np.intp)
 
 
 def _one(bound: BoundModel, edit: Edit | None, rows: Any = None) -> Outputs:

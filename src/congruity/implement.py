@@ -93,8 +93,8 @@ def implementations(
         drawn += size
         edits = [edit for edit in dict.fromkeys(edits) if edit not in seen]  # an implementation counts once
         seen.update(edits)
-        for edit, outputs in zip(edits, bound.run(edits, read=True), strict=True):
-            item = _judge(model, edit, outputs.behaviour(measured), clean, gates)
+        for edit, outputs in zip(edits, bound.run(edits, scored=measured, read=True), strict=True):
+            item = _judge(model, edit, outputs.behaviour(), clean, gates)
             admitted += item.admitted
             if not item.admitted:
                 reasons.append(item.reason)

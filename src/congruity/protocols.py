@@ -39,8 +39,13 @@ class BoundModel(Protocol):
     flops: float  # counted so far, of the matrix products that had to happen
 
     def run(
-        self, edits: Sequence[Edit | None], *, rows: NDArray[np.intp] | None = None, read: bool = False
-    ) -> Iterator[Outputs]: ...
+        self,
+        edits: Sequence[Edit | None],
+        *,
+        rows: NDArray[np.intp] | None = None,
+        scored: NDArray[np.intp] | None = None,
+        read: bool = False,
+    ) -> Iterator[Outputs]: ...  # layers of ``rows``, behaviour of those ``scored`` (all of ``rows``, if None)
 
     def attributions(self, rows: NDArray[np.intp] | None = None) -> Floats: ...  # (rows, sites)
 

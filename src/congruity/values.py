@@ -256,8 +256,8 @@ class Implementation:
 class Outputs:
     """What one run over ``n`` prompts gave; ``layers`` holds (name, (n, width)), or nothing if it was not asked for."""
 
-    logit_difference: Floats  # (n,)
-    kl: Floats  # (n,)
+    logit_difference: Floats  # (scored,): of the prompts on which behaviour was measured
+    kl: Floats  # (scored,)
     layers: tuple[tuple[str, NDArray[Any]], ...] = ()
 
     def behaviour(self, rows: NDArray[np.intp] | None = None) -> Behaviour:

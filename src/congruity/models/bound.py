@@ -1,14 +1,15 @@
 """A model on one set of examples: what every PyTorch adapter shares.
 
-Speed comes from three exact savings. Prompts of equal length and equal shared prefix form a group, so nothing is
+Speed comes from five exact savings. Prompts of equal length and equal shared prefix form a group, so nothing is
 padded. Clean and counterfactual prompts agree before the token where they differ, so the prefix's keys and values are
-computed once. Several edits are stacked in one batch, each row with its own mask of replaced sites.
+computed once. Several edits are stacked in one batch, each row with its own mask of replaced sites. What an edit
+replaces whole (an MLP's output) is not computed for it. Logits are computed only where behaviour is measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,25 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from congruity.errors import ModelError
+from congruity.models.group import Group, Prepared
+from congruity.models.hooks import Skipper, hooked, reader, recorder, replacer, retainer
 from congruity.protocols import Intervention
 from congruity.values import Edit, Floats, Outputs, Site
 
 # Rows times positions of one batch: large enough for full matrix-product speed on a CPU, small enough for memory.
 BATCH_TOKENS = 768
-_LARGE_CHANGE = 20.0  # of a logit; beyond it float32 exponentials lose digits and soon overflow
-
-
-@dataclass(frozen=True)
-class Group:
-    """Prompts that run together: tensors over ``g`` rows, the first ``prefix`` positions equal in clean and other."""
-
-    rows: NDArray[np.intp]  # (g,) row numbers in the examples
-    clean: Tensor  # (g, ...) inputs
-    counterfactual: Tensor  # (g, ...)
-    answers: Tensor  # (g,)
-    foils: Tensor  # (g,)
-    prefix: int = 0
-    padding: Tensor | None = None  # (g, positions) True where a real token is
 
 
 class Backend(Protocol):
@@ -47,20 +36,12 @@ class Backend(Protocol):
     device: torch.device
 
     def hook_module(self, hook: str) -> torch.nn.Module: ...
+    def computing_module(self, hook: str) -> torch.nn.Module | None: ...  # of an activation replaced only whole
     def prefix(self, tokens: Tensor) -> Any: ...
-    def logits(self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None) -> Tensor: ...
+    def logits(
+        self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None, wanted: Tensor | None = None
+    ) -> Tensor: ...  # (wanted rows, vocabulary)
     def forward_flops(self, positions: int, rows: int) -> float: ...
-
-
-@dataclass
-class _Prepared:
-    """What a group needs for any edit: the prefix's cache, replacements by hook, and the unedited run."""
-
-    prefix: Any
-    replacements: dict[str, Tensor]  # hook -> (g, positions, width)
-    logits: Tensor  # (g, vocabulary), unedited
-    probabilities: Tensor  # (g, vocabulary), unedited
-    reads: dict[str, Tensor]  # name -> (g, width), unedited
 
 
 @dataclass
@@ -72,7 +53,7 @@ class Bound:
     intervention: Intervention
     n: int
     flops: float = 0.0
-    _prepared: dict[int, _Prepared] = field(default_factory=dict)
+    _prepared: dict[int, Prepared] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         sites = self.backend.sites
@@ -80,39 +61,54 @@ class Bound:
         self._heads = {hook: sum(site.hook == hook for site in sites) for hook in self._hooks}
 
     def run(
-        self, edits: Sequence[Edit | None], *, rows: NDArray[np.intp] | None = None, read: bool = False
+        self,
+        edits: Sequence[Edit | None],
+        *,
+        rows: NDArray[np.intp] | None = None,
+        scored: NDArray[np.intp] | None = None,
+        read: bool = False,
     ) -> Iterator[Outputs]:
         """Yield one `Outputs` an edit, in order; ``None`` is the unedited model.
 
         Args:
             edits: what to replace; each edit's sites must be sites of this model.
-            rows: which prompts to run (all, if None); outputs are in the order of ``rows``.
+            rows: which prompts to run (all, if None); layers are in their order.
+            scored: which of ``rows`` to measure behaviour on (all of them, if None); it is in their order.
             read: whether to record the layers' residual streams at the answer position.
         """
         rows = np.arange(self.n) if rows is None else np.asarray(rows)
-        smallest = min(len(group.rows) * _positions(group) for group in self.groups)
+        scored = rows if scored is None else np.asarray(scored)
+        if not np.isin(scored, rows).all():
+            raise ModelError("rows to score must be among the rows to run")
+        smallest = min(len(group.rows) * group.positions for group in self.groups)
         step = max(1, min(len(edits), BATCH_TOKENS // max(1, smallest), 16))
         for start in range(0, len(edits), step):
-            yield from self._run_stack(edits[start : start + step], rows, read)
+            yield from self._run_stack(edits[start : start + step], rows, scored, read)
 
-    def _run_stack(self, edits: Sequence[Edit | None], rows: NDArray[np.intp], read: bool) -> list[Outputs]:
+    def _run_stack(
+        self, edits: Sequence[Edit | None], rows: NDArray[np.intp], scored: NDArray[np.intp], read: bool
+    ) -> list[Outputs]:
         place = {int(row): i for i, row in enumerate(rows)}
-        difference, kl = np.full((2, len(edits), len(rows)), np.nan)
+        score_place = {int(row): i for i, row in enumerate(scored)}
+        difference, kl = np.full((2, len(edits), len(scored)), np.nan)
         layers: dict[str, NDArray[Any]] = {}
         for number, group in enumerate(self.groups):
             chosen = np.flatnonzero(np.isin(group.rows, rows))
             if len(chosen) == 0:
                 continue
-            per_batch = max(1, BATCH_TOKENS // (len(chosen) * _positions(group)))
+            measured = np.flatnonzero(np.isin(group.rows[chosen], scored))  # positions in chosen
+            where = [place[int(row)] for row in group.rows[chosen]]
+            score_where = [score_place[int(row)] for row in group.rows[chosen[measured]]]
+            per_batch = max(1, BATCH_TOKENS // (len(chosen) * group.positions))
             for start in range(0, len(edits), per_batch):
                 part = edits[start : start + per_batch]
-                where = [place[int(group.rows[i])] for i in chosen]
-                d, k, recorded = self._forward(number, group, chosen, part, read)
-                difference[start : start + len(part), where] = d
-                kl[start : start + len(part), where] = k
+                batch = slice(start, start + len(part))
+                d, k, recorded = self._forward(number, group, chosen, measured, part, read)
+                difference[batch, score_where] = d
+                kl[batch, score_where] = k
                 for name, values in recorded.items():  # (edits, g, width)
                     store = layers.setdefault(name, np.empty((len(edits), len(rows), values.shape[-1]), np.float32))
-                    store[start : start + len(part), where] = values
+                    store[batch, where] = values
         self._require_finite(difference, kl, layers)
         return [
             Outputs(difference[e], kl[e], tuple((name, layers[name][e]) for name in self.backend.reads if read))
@@ -120,28 +116,39 @@ class Bound:
         ]
 
     def _forward(
-        self, number: int, group: Group, chosen: NDArray[np.intp], edits: Sequence[Edit | None], read: bool
+        self,
+        number: int,
+        group: Group,
+        chosen: NDArray[np.intp],
+        measured: NDArray[np.intp],
+        edits: Sequence[Edit | None],
+        read: bool,
     ) -> tuple[Floats, Floats, dict[str, NDArray[Any]]]:
         ready = self._prepare(number, group)
-        if list(edits) == [None]:
-            return _unedited(group, ready, chosen, read)
+        device = self.backend.device
+        index = torch.as_tensor(chosen, device=device)
+        scored = torch.as_tensor(chosen[measured], device=device)
+        answers, foils = group.answers[scored], group.foils[scored]
+        if list(edits) == [None]:  # ran when the group was prepared
+            difference = _logit_difference(ready.logits[scored][None], answers, foils)
+            reads = {name: value[index][None].float().cpu().numpy() for name, value in ready.reads.items() if read}
+            return difference.double().cpu().numpy(), np.zeros((1, len(scored))), reads
         with torch.inference_mode():
-            index = torch.as_tensor(chosen, device=self.backend.device)
             masks = self._masks(edits)
-            reads: dict[str, Tensor] = {}
-            replacers = {hook: _replacer(ready.replacements[hook][index], mask) for hook, mask in masks.items()}
-            readers = {name: _reader(name, reads) for name in self.backend.reads if read}
-            with self._hooked(replacers), self._hooked(readers):  # in this order: a place may be edited and read
-                logits = self._logits(group, ready.prefix, index, len(edits))
-            logits = logits.unflatten(0, (len(edits), len(chosen)))
-            difference = _logit_difference(logits, group.answers[index], group.foils[index])
-            clean, probabilities = ready.logits[index], ready.probabilities[index]
-            kl = torch.stack([_kl(probabilities, clean, row) for row in logits])  # one by one: vocabularies are large
-            recorded = {name: value.unflatten(0, (len(edits), len(chosen))) for name, value in reads.items()}
+            recorded: dict[str, Tensor] = {}
+            readers = {name: reader(name, recorded) for name in self.backend.reads if read}
+            copies = torch.arange(len(edits), device=device)[:, None] * len(chosen)
+            wanted = (copies + torch.as_tensor(measured, device=device)).flatten()
+            with self._replaced(ready, index, masks), self._hooked(readers):  # a place may be edited, then read
+                logits = self._logits(group, ready.prefix, index, len(edits), wanted=wanted)
+            logits = logits.unflatten(0, (len(edits), len(measured)))
+            difference = _logit_difference(logits, answers, foils)
+            kl = np.array([[ready.kl(int(row), edited[i]) for i, row in enumerate(scored)] for edited in logits])
+            stacked = {name: value.unflatten(0, (len(edits), len(chosen))) for name, value in recorded.items()}
         return (
             difference.double().cpu().numpy(),
-            kl.double().cpu().numpy(),
-            {name: value.float().cpu().numpy() for name, value in recorded.items()},
+            kl.reshape(len(edits), len(measured)),
+            {name: value.float().cpu().numpy() for name, value in stacked.items()},
         )
 
     def attributions(self, rows: NDArray[np.intp] | None = None) -> Floats:
@@ -155,7 +162,7 @@ class Bound:
         result = np.full((len(rows), len(self.backend.sites)), np.nan)
         for number, group in enumerate(self.groups):
             chosen = np.flatnonzero(np.isin(group.rows, rows))
-            size = max(1, BATCH_TOKENS // (2 * _positions(group)))
+            size = max(1, BATCH_TOKENS // (2 * group.positions))
             for start in range(0, len(chosen), size):
                 part = chosen[start : start + size]
                 result[[place[int(group.rows[i])] for i in part]] = self._attribute(number, group, part)
@@ -167,17 +174,17 @@ class Bound:
         ready = self._prepare(number, group)
         index = torch.as_tensor(chosen, device=self.backend.device)
         kept: dict[str, Tensor] = {}
-        with torch.enable_grad(), self._hooked({hook: _retainer(hook, kept) for hook in self._hooks}):
+        with torch.enable_grad(), self._hooked({hook: retainer(hook, kept) for hook in self._hooks}):
             logits = self._logits(group, ready.prefix, index, 1)
             _logit_difference(logits[None], group.answers[index], group.foils[index]).sum().backward()
-        self.flops += self.backend.forward_flops(len(chosen) * _positions(group), len(chosen))  # the backward pass
+        self.flops += self.backend.forward_flops(len(chosen) * group.positions, len(chosen))  # the backward pass
         columns = []
         with torch.no_grad():
             for hook in self._hooks:
                 activation = kept[hook]
                 if activation.grad is None:
                     raise ModelError(f"site {hook} does not reach the output, so it has no gradient")
-                effect = (ready.replacements[hook][index] - activation) * activation.grad
+                effect = (_take(ready.replacements[hook], index) - activation) * activation.grad
                 columns.append(effect.unflatten(-1, (self._heads[hook], -1)).sum(dim=(1, 3)))
         return torch.cat(columns, dim=1).double().cpu().numpy()
 
@@ -189,7 +196,7 @@ class Bound:
 
     # ------------------------------------------------------------------------------------------------------ inside
 
-    def _prepare(self, number: int, group: Group) -> _Prepared:
+    def _prepare(self, number: int, group: Group) -> Prepared:
         if number not in self._prepared:
             with torch.no_grad():
                 prefix = self.backend.prefix(group.clean[:, : group.prefix]) if group.prefix else None
@@ -198,26 +205,55 @@ class Bound:
                 other: dict[str, Tensor] = {}
                 clean: dict[str, Tensor] = {}
                 reads: dict[str, Tensor] = {}
-                with self._hooked({hook: _recorder(hook, other) for hook in self._hooks}):
-                    self._logits(group, prefix, everything, 1, group.counterfactual)
-                recorders = [(hook, _recorder(hook, clean)) for hook in self._hooks]
-                readers = [(name, _reader(name, reads)) for name in self.backend.reads]
+                with self._hooked({hook: recorder(hook, other) for hook in self._hooks}):
+                    self._logits(group, prefix, everything, 1, tokens=group.counterfactual, wanted=everything[:0])
+                recorders = [(hook, recorder(hook, clean)) for hook in self._hooks]
+                readers = [(name, reader(name, reads)) for name in self.backend.reads]
                 with self._hooked(dict(recorders)), self._hooked(dict(readers)):
                     logits = self._logits(group, prefix, everything, 1).float()
                 self._check_capture(clean)
                 replacements = {h: self.intervention.replacement(clean[h], other[h]) for h in self._hooks}
-                self._prepared[number] = _Prepared(prefix, replacements, logits, torch.softmax(logits, dim=-1), reads)
+                self._prepared[number] = Prepared(prefix, replacements, logits, reads)
         return self._prepared[number]
 
-    def _logits(self, group: Group, prefix: Any, index: Tensor, copies: int, tokens: Tensor | None = None) -> Tensor:
-        """Run the rows ``index`` ``copies`` times (copy-major) and return the answer position's logits."""
+    def _logits(
+        self,
+        group: Group,
+        prefix: Any,
+        index: Tensor,
+        copies: int,
+        *,
+        tokens: Tensor | None = None,
+        wanted: Tensor | None = None,
+    ) -> Tensor:
+        """Run the rows ``index`` ``copies`` times (copy-major); return the answer position's logits, of rows wanted."""
         tokens = group.clean if tokens is None else tokens
         batch = tokens[index, group.prefix :] if group.prefix else tokens[index]
         batch = batch.repeat(copies, *[1] * (batch.ndim - 1))
         padding = None if group.padding is None else group.padding[index].repeat(copies, 1)
-        cache = None if prefix is None else [tuple(part[index] for part in layer) for layer in prefix]
-        self.flops += self.backend.forward_flops(len(batch) * _positions(group), len(batch))
-        return self.backend.logits(batch, cache, copies, padding)
+        cache = None if prefix is None else [tuple(_take(part, index) for part in layer) for layer in prefix]
+        self.flops += self.backend.forward_flops(
+            len(batch) * group.positions, len(batch) if wanted is None else len(wanted)
+        )
+        return self.backend.logits(batch, cache, copies, padding, wanted)
+
+    @contextmanager
+    def _replaced(self, ready: Prepared, index: Tensor, masks: dict[str, Tensor]) -> Iterator[None]:
+        """Replace what ``masks`` say, and leave out the computations that nothing else needs."""
+        skips, replacers, selectors = {}, {}, []
+        for hook, mask in masks.items():
+            replacement = _take(ready.replacements[hook], index)
+            module = self.backend.computing_module(hook) if mask.shape[1] == 1 else None
+            if module is None:
+                replacers[hook] = replacer(replacement, mask)
+                continue
+            skip = Skipper(replacement, mask[:, 0])
+            skips[hook] = skip.restore
+            selectors.append((module, skip.select))
+            rows = int(mask.sum()) * len(index) * replacement.shape[1]
+            self.flops -= 2.0 * rows * sum(p.numel() for p in module.parameters() if p.ndim == 2)
+        with hooked(selectors, before=True), self._hooked(skips), self._hooked(replacers):
+            yield
 
     def _masks(self, edits: Sequence[Edit | None]) -> dict[str, Tensor]:
         """Return, for hooks that some edit touches, (edits, heads) booleans: where to write the replacement."""
@@ -230,14 +266,8 @@ class Bound:
                 mask[e, site.index or 0] = True
         return {hook: mask.to(self.backend.device) for hook, mask in masks.items()}
 
-    @contextmanager
-    def _hooked(self, hooks: dict[str, Callable[[Any, Any, Any], Any]]) -> Iterator[None]:
-        handles = [self.backend.hook_module(name).register_forward_hook(hook) for name, hook in hooks.items()]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    def _hooked(self, hooks: dict[str, Callable[..., Any]]) -> AbstractContextManager[None]:
+        return hooked((self.backend.hook_module(name), hook) for name, hook in hooks.items())
 
     def _check_capture(self, captured: dict[str, Tensor]) -> None:
         missing = [hook for hook in self._hooks if hook not in captured]
@@ -259,11 +289,9 @@ class Bound:
                 raise ModelError(f"NaN or infinite activations at {name}; try dtype='float32' or check the weights")
 
 
-def _positions(group: Group) -> int:
-    """Positions computed per row: what follows the shared prefix; 1 for inputs without positions."""
-    return (
-        int(group.clean.shape[1] - group.prefix) if group.clean.ndim == 2 and not group.clean.is_floating_point() else 1
-    )
+def _take(values: Tensor, index: Tensor) -> Tensor:
+    """Return the rows ``index``, in ascending order, without a copy if these are all."""
+    return values if len(index) == len(values) else values[index]
 
 
 def _logit_difference(logits: Tensor, answers: Tensor, foils: Tensor) -> Tensor:
@@ -271,77 +299,3 @@ def _logit_difference(logits: Tensor, answers: Tensor, foils: Tensor) -> Tensor:
     pair = torch.stack([answers, foils], dim=-1).expand(*logits.shape[:-1], 2)
     both = logits.gather(-1, pair)
     return both[..., 0] - both[..., 1]
-
-
-def _kl(probabilities: Tensor, clean: Tensor, edited: Tensor) -> Tensor:
-    """Return (g,): KL(clean || edited) in nats, from clean probabilities and both logits (g, vocabulary).
-
-    With d = edited - clean logits and E the mean under the clean model, KL = log E exp(d - E d), written with expm1 and
-    log1p. Unlike a difference of two log-softmaxes it is exactly zero for no change and keeps its digits near zero.
-    """
-    change = edited.float() - clean
-    change -= torch.linalg.vecdot(probabilities, change)[:, None]
-    if float(change.max()) > _LARGE_CHANGE:
-        log_probabilities = torch.log_softmax(clean.double(), dim=-1)  # float32 probabilities may be 0 where it matters
-        return torch.logsumexp(log_probabilities + change.double(), dim=-1).clamp_min(0.0).float()
-    return torch.log1p(torch.linalg.vecdot(probabilities, change.expm1_())).clamp_min(0.0)
-
-
-def _unedited(
-    group: Group, ready: _Prepared, chosen: NDArray[np.intp], read: bool
-) -> tuple[Floats, Floats, dict[str, NDArray[Any]]]:
-    """What `Bound._forward` returns for the unedited model, which ran when the group was prepared."""
-    index = torch.as_tensor(chosen, device=ready.logits.device)
-    difference = _logit_difference(ready.logits[index][None], group.answers[index], group.foils[index])
-    reads = {name: value[index][None].float().cpu().numpy() for name, value in ready.reads.items() if read}
-    return difference.double().cpu().numpy(), np.zeros((1, len(chosen))), reads
-
-
-def _tensor(output: Any) -> Tensor:
-    """A module's activation: blocks of some architectures return it first in a tuple."""
-    return output[0] if isinstance(output, tuple) else output
-
-
-def _three(value: Tensor) -> Tensor:
-    """View (g, ..., width) as (g, positions, width)."""
-    return value.flatten(1, -2) if value.ndim > 2 else value[:, None, :]
-
-
-def _recorder(hook: str, captured: dict[str, Tensor]) -> Callable[[Any, Any, Any], None]:
-    def record(module: Any, inputs: Any, output: Any) -> None:
-        captured[hook] = _three(_tensor(output).detach())
-
-    return record
-
-
-def _reader(name: str, reads: dict[str, Tensor]) -> Callable[[Any, Any, Any], None]:
-    def read(module: Any, inputs: Any, output: Any) -> None:
-        reads[name] = _three(_tensor(output))[:, -1]
-
-    return read
-
-
-def _retainer(hook: str, kept: dict[str, Tensor]) -> Callable[[Any, Any, Any], Any]:
-    def retain(module: Any, inputs: Any, output: Any) -> Any:
-        original = _tensor(output)
-        value = original if original.requires_grad else original.detach().requires_grad_(True)
-        view = _three(value)
-        view.retain_grad()
-        kept[hook] = view
-        value = view.view_as(original)
-        return (value, *output[1:]) if isinstance(output, tuple) else value
-
-    return retain
-
-
-def _replacer(replacement: Tensor, mask: Tensor) -> Callable[[Any, Any, Any], Any]:
-    edits, heads = mask.shape
-
-    def replace(module: Any, inputs: Any, output: Any) -> Any:
-        original = _tensor(output)
-        value = _three(original).unflatten(0, (edits, -1)).unflatten(-1, (heads, -1))  # (edits, g, positions, heads, d)
-        new = replacement.unflatten(-1, (heads, -1))[None]
-        value = torch.where(mask[:, None, None, :, None], new, value).view_as(original)
-        return (value, *output[1:]) if isinstance(output, tuple) else value
-
-    return replace

@@ -131,7 +131,8 @@ def load_model(
     source = locate(name_or_path_or_module, revision=revision, trust_remote_code=trust_remote_code) if by_name else None
     torch = require("torch", "congruity[models]", "running a model")
     require("transformer_lens", "congruity[models]", "running a language model")
-    from congruity.models.transformer_lens import Loaded, TransformerLensModel
+    from congruity.models.bridge import Loaded
+    from congruity.models.transformer_lens import TransformerLensModel
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -180,7 +181,7 @@ def _read(source: Source, precision: Any, trust_remote_code: bool) -> tuple[Any,
 
 
 def _in_memory(module: Any, tokenizer: Any) -> Any:
-    from congruity.models.transformer_lens import Loaded
+    from congruity.models.bridge import Loaded
 
     bridge = module if hasattr(module, "hook_dict") else None
     if bridge is not None:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from congruity._digest import digest
 from congruity.errors import InputError, ModelError, TaskError
-from congruity.models.bound import Bound, Group
+from congruity.models.bound import Bound
+from congruity.models.group import Group
 from congruity.protocols import Intervention
 from congruity.values import Examples, ModelCard, Site
 
@@ -109,14 +110,21 @@ class TorchModule:
         """Never called: groups here share no prefix."""
         raise ModelError(f"{self.card.name}: a plain PyTorch module has no prefix cache")
 
-    def logits(self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None) -> Tensor:
-        """Return (rows, classes)."""
+    def computing_module(self, hook: str) -> torch.nn.Module | None:
+        """None: nothing is known about how the module computes it, so nothing can be left out."""
+        return None
+
+    def logits(
+        self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None, wanted: Tensor | None = None
+    ) -> Tensor:
+        """Return (rows wanted, classes)."""
         result = self._module(tokens)
         if not isinstance(result, Tensor):
             raise ModelError(
                 f"{self.card.name}: the module returned {type(result).__name__}; it must return a tensor of logits"
             )
-        return result if result.ndim == 2 else result[:, -1]
+        logits = result if result.ndim == 2 else result[:, -1]
+        return logits if wanted is None else logits[wanted]
 
     def forward_flops(self, positions: int, rows: int) -> float:
         """Two a weight and position."""

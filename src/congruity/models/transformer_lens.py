@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,26 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from congruity.errors import ModelError, TaskError
-from congruity.models.bound import Bound, Group
+from congruity.models.bound import Bound
+from congruity.models.bridge import Loaded, bos_id, wrap
+from congruity.models.group import Group
+from congruity.models.hooks import Skipper, hooked, recorder
 from congruity.protocols import Intervention
 from congruity.values import Examples, ModelCard, Site
 
 # Plain token ids for the proof at load time; any vocabulary has them.
 _PROBE = ((5, 6, 7, 8, 9, 10, 11), (11, 5, 10, 6, 9, 7, 8))
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A Hugging Face causal language model with its tokenizer and where it came from, before it is wrapped."""
-
-    module: Any
-    tokenizer: Any
-    name: str
-    digest: str
-    base: str
-    where: str  # folder or hub id that TransformerLens may look a configuration up by
-    revision: str | None = None
-    bridge: Any = None  # a TransformerBridge that already holds the module
 
 
 class TransformerLensModel:
@@ -52,7 +39,7 @@ class TransformerLensModel:
         module = loaded.module.to(device=device, dtype=dtype).eval().requires_grad_(False)
         self.device = device
         self._tokenizer = loaded.tokenizer
-        self._bos = _bos(loaded.tokenizer)
+        self._bos = bos_id(loaded.tokenizer)
         # Counted before wrapping, which splits and doubles some weights. Embeddings are looked up, not multiplied.
         embeddings = {id(m.weight) for m in module.modules() if isinstance(m, torch.nn.Embedding)}
         head = module.get_output_embeddings()
@@ -62,18 +49,18 @@ class TransformerLensModel:
         probe = torch.tensor(_PROBE, device=device)
         with torch.inference_mode():
             self._plain_logits = module(input_ids=probe).logits[:, -1].float()
-        self._bridge: Any = loaded.bridge if loaded.bridge is not None else _wrap(loaded, module, device, dtype)
+        self._bridge: Any = loaded.bridge if loaded.bridge is not None else wrap(loaded, module, device, dtype)
         self._module = self._bridge.original_model
-        # The last position is a strided slice, for which PyTorch multiplies row by row and reads the whole unembedding
-        # for each: contiguous, it is one matrix product and twenty times faster.
-        head = self._module.get_output_embeddings()
-        if head is not None:
-            head.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(), *inputs[1:]))
+        self._wanted: Tensor | None = None  # rows whose logits are computed in the run that is on
+        self._head = self._module.get_output_embeddings()
+        if self._head is not None:
+            self._head.register_forward_pre_hook(self._wanted_rows)
         self._hook_modules: dict[str, Any] = self._bridge.hook_dict
         self.sites = self._find_sites()
         layers = range(self._bridge.cfg.n_layers)
         self.reads = tuple(f"blocks.{layer}.hook_resid_post" for layer in layers)
         self._keeps_logits = "logits_to_keep" in inspect.signature(self._module.forward).parameters
+        self._computing = self._find_computing()
         self.card = ModelCard(
             name=loaded.name,
             digest=loaded.digest,
@@ -226,12 +213,31 @@ class TransformerLensModel:
 
     def prefix(self, tokens: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return keys and values (g, heads, positions, width) of every layer for ``tokens``."""
-        with torch.no_grad():
-            cache = self._module(input_ids=tokens, use_cache=True, **self._last_logit()).past_key_values
+        self._wanted = torch.arange(0, device=self.device)
+        try:
+            with torch.no_grad():
+                cache = self._module(input_ids=tokens, use_cache=True, **self._last_logit()).past_key_values
+        finally:
+            self._wanted = None
         return [(layer.keys, layer.values) for layer in cache.layers]
 
-    def logits(self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None) -> Tensor:
-        """Return (rows, vocabulary) at the last position; ``tokens`` follow ``prefix``, repeated ``copies`` times."""
+    def computing_module(self, hook: str) -> torch.nn.Module | None:
+        """The MLP behind an MLP's hook: rows that get another output need not go through it."""
+        return self._computing.get(hook)
+
+    def _wanted_rows(self, head: Any, inputs: Any) -> Any:
+        """Before the unembedding: keep the rows whose logits are wanted.
+
+        The last position is a strided slice, for which PyTorch multiplies row by row and reads the whole unembedding
+        for each: contiguous, it is one matrix product and twenty times faster.
+        """
+        rows = inputs[0] if self._wanted is None else inputs[0][self._wanted]
+        return (rows.contiguous(), *inputs[1:])
+
+    def logits(
+        self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None, wanted: Tensor | None = None
+    ) -> Tensor:
+        """Return (rows wanted, vocabulary) at the last position; ``tokens`` follow ``copies`` of ``prefix``."""
         arguments: dict[str, Any] = {"input_ids": tokens, "use_cache": False, **self._last_logit()}
         if prefix is not None:
             from transformers import DynamicCache
@@ -243,7 +249,12 @@ class TransformerLensModel:
         if padding is not None:
             positions = (padding.long().cumsum(-1) - 1).clamp_min(0)
             arguments |= {"attention_mask": padding.long(), "position_ids": positions}
-        return self._module(**arguments).logits[:, -1]
+        self._wanted = wanted
+        try:
+            logits: Tensor = self._module(**arguments).logits[:, -1]
+        finally:
+            self._wanted = None
+        return logits if wanted is None or self._head is not None else logits[wanted]
 
     def _last_logit(self) -> dict[str, int]:
         return {"logits_to_keep": 1} if self._keeps_logits else {}
@@ -266,32 +277,28 @@ class TransformerLensModel:
             raise ModelError(f"no attention-head or MLP sites were found; the model's hooks are {names}, ...")
         return tuple(found)
 
-
-def _wrap(loaded: Loaded, module: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    from transformer_lens.model_bridge import TransformerBridge
-
-    # The bridge reconfigures the tokenizer that it is given (it turns BOS on), so it gets a copy.
-    words = copy.deepcopy(loaded.tokenizer)
-    words.bos_token = None  # or the bridge looks the tokenizer up again by name, on disk or on the hub
-    if not getattr(module.config, "architectures", None):
-        module.config.architectures = [type(module).__name__]
-    try:
-        return TransformerBridge.boot_transformers(
-            loaded.where, hf_model=module, tokenizer=words, device=device, dtype=dtype
-        )
-    except (KeyError, ValueError, NotImplementedError, AttributeError) as error:
-        kind = type(module).__name__
-        raise ModelError(
-            f"{loaded.name}: TransformerLens cannot wrap {kind} ({_first_line(error)}); see its list of models"
-        ) from None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def _bos(tokenizer: Any) -> int | None:
-    """The BOS id if the tokenizer itself puts it in front of text, else None."""
-    ids = tokenizer("a")["input_ids"]
-    bos = tokenizer.bos_token_id
-    return int(bos) if bos is not None and len(ids) > 0 and ids[0] == bos else None
+    def _find_computing(self) -> dict[str, torch.nn.Module]:
+        """The MLPs by hook, if leaving a row out of all of them provably changes nothing but what it should."""
+        mlps = {site.hook: getattr(self._bridge.blocks[site.layer], "mlp", None) for site in self.sites}
+        found = {
+            hook: mlp for hook, mlp in mlps.items() if isinstance(mlp, torch.nn.Module) and hook.endswith("mlp_out")
+        }
+        twice = torch.tensor(_PROBE[:1] * 2, device=self.device)
+        seen: dict[str, Tensor] = {}
+        with torch.no_grad(), hooked((self.hook_module(hook), recorder(hook, seen)) for hook in found):
+            plain = self.logits(twice, None, 1, None)
+        if set(seen) != set(found):
+            return {}
+        row = torch.tensor([True, False], device=self.device)
+        skips = {hook: Skipper(seen[hook][:1], row) for hook in found}
+        try:
+            with (
+                torch.no_grad(),
+                hooked(((found[hook], skip.select) for hook, skip in skips.items()), before=True),
+                hooked((self.hook_module(hook), skip.restore) for hook, skip in skips.items()),
+            ):
+                both = self.logits(twice, None, 1, None)
+        except (RuntimeError, TypeError, ValueError, AttributeError, IndexError):
+            return {}  # an MLP that is fed or read in some other way: it is computed for every row
+        same = float((both - plain).abs().max()) <= 1e-4 * float(plain.abs().max())  # False for NaN
+        return found if same else {}
