@@ -8,6 +8,7 @@ queries (rows of a representation), ``N`` implementations of one side.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -418,7 +419,7 @@ class Fingerprint:
         """Behavioural strength: mean KL of the admitted implementations to the unedited model, nats."""
         return float(np.mean([i.behaviour.kl for i in self.admitted]))
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of all fields."""
         return digest(*(getattr(self, f.name) for f in dataclasses.fields(self)))

@@ -25,7 +25,7 @@ from congruity.protocols import Intervention
 from congruity.values import Edit, Floats, Outputs, Site
 
 # Rows times positions of one batch: large enough for full matrix-product speed on a CPU, small enough for memory.
-BATCH_TOKENS = 768
+BATCH_TOKENS = 1536
 
 
 class Backend(Protocol):
