@@ -14,7 +14,7 @@ from congruity.errors import InputError, NotApplicableError
 from congruity.protocols import BoundModel, Intervention, Model, Progress
 from congruity.values import Behaviour, Circuit, Edit, Gates, Implementation, Outputs
 
-_STACK = 8  # edits measured together
+_STACK = 10  # edits measured together
 
 
 @dataclass(frozen=True)
