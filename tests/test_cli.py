@@ -265,3 +265,13 @@ def test_ctrl_c_exits_with_130_and_one_sentence(tmp_path: Path, sentence: bool) 
     assert done.returncode == 128 + signal.SIGINT and done.stdout == "" and "Traceback" not in done.stderr
     if sentence:
         assert done.stderr.startswith("congruity: interrupted") and done.stderr.count("\n") == 1
+
+
+def test_bench_distances_measures_the_same_numbers_as_scikit_learn(run: Run) -> None:
+    code, out, _ = run("bench", "distances", "--small", "--json", "--quiet")
+    found = json.loads(out)
+    assert code == 0 and found["ridge_max_abs_diff"] < 1e-6 and found["spectral_worst_relative_gap"] <= 1.1e-3
+    assert found["ridge_pairs"] == 12 and found["ridge_speedup"] > 0 and found["peak_rss_mb"] > 0
+    assert {"spectral_seconds_200", "spectral_seconds_1000", "device", "machine", "versions"} <= set(found)
+    assert run("bench", "distances", "--small", "--quiet")[1].startswith("ridge_pairs: 12")
+    assert run("bench", "distance")[0] == 2

@@ -11,9 +11,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.linalg import orthogonal_procrustes
+from scipy.linalg import inv, orthogonal_procrustes, sqrtm, subspace_angles
+from scipy.spatial.distance import cosine, pdist
+from scipy.stats import pearsonr, spearmanr
 
-from congruity.distances import CKA, REGISTRY, Procrustes, Ridge, Spectral, by_name
+from congruity import pairwise
+from congruity.distances import (
+    CCA,
+    CKA,
+    REGISTRY,
+    RSA,
+    SVCCA,
+    CKADebiased,
+    Kernel,
+    Procrustes,
+    Ridge,
+    Spectral,
+    by_name,
+)
 from congruity.distances.spectral_ball import SpectralBall
 from congruity.distances.spectral_pair import Pair
 from congruity.errors import InputError, UnknownNameError
@@ -133,6 +148,17 @@ def test_progress_ends_complete_and_labels_travel(distance: Distance) -> None:
     assert set(distance.parameters) <= set(result.parameters)
 
 
+@EVERY
+@pytest.mark.parametrize("width", [1, 5, 60])
+def test_values_of_prepared_representations_lie_in_the_declared_range(distance: Distance, width: int) -> None:
+    rng = np.random.default_rng(width)
+    reprs = [rng.standard_normal((12, width)), rng.exponential(1.0, (12, 3)) ** 3, rng.standard_normal((12, 2))]
+    low, high = distance.traits.range
+    values = pairwise(reprs, distance).values
+    assert low <= values.min() and values.max() <= high + 1e-12
+    assert not distance.traits.larger_is_closer
+
+
 def test_by_name() -> None:
     assert [by_name(distance.name) for distance in REGISTRY] == list(REGISTRY)
     with pytest.raises(UnknownNameError, match=r"no distance is named 'procrust'; did you mean 'procrustes'\?"):
@@ -159,6 +185,124 @@ def test_cka_against_feature_space(widths: tuple[int, int]) -> None:
     a, b = x - x.mean(axis=0), y - y.mean(axis=0)
     similarity = np.linalg.norm(a.T @ b) ** 2 / (np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b))
     assert table(CKA(), x, y).values[0, 1] == pytest.approx(1 - similarity, abs=1e-12)
+
+
+def related(seed: int, samples: int = 14, widths: tuple[int, int] = (4, 3)) -> tuple[Floats, Floats]:
+    """Correlated representations with means, of which neither is constant."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((samples, widths[0])) + 2.0
+    return x, x @ rng.standard_normal(widths) + 0.7 * rng.standard_normal((samples, widths[1]))
+
+
+def unbiased_hsic(k: Floats, m: Floats) -> float:
+    """Song et al. 2012, equation 5, by its traces and sums."""
+    k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
+    n, one = len(k), np.ones(len(k))
+    pairs = np.trace(k @ m) + (one @ k @ one) * (one @ m @ one) / ((n - 1) * (n - 2))
+    return float((pairs - 2 / (n - 2) * one @ k @ m @ one) / (n * (n - 3)))
+
+
+@pytest.mark.parametrize("widths", [(3, 8), (1, 5), (30, 20)])
+def test_debiased_cka_against_the_unbiased_estimator(widths: tuple[int, int]) -> None:
+    x, y = related(sum(widths), widths=widths)
+    k, m = x @ x.T, y @ y.T
+    similarity = unbiased_hsic(k, m) / np.sqrt(unbiased_hsic(k, k) * unbiased_hsic(m, m))
+    assert table(CKADebiased(), x, y).values[0, 1] == pytest.approx(1 - similarity, abs=1e-10)
+
+
+def test_debiased_cka_of_unrelated_wide_representations_is_one_where_cka_is_far_below() -> None:
+    rng = np.random.default_rng(0)
+    draws = [table(CKADebiased(), *rng.standard_normal((2, 20, 200))).values[0, 1] for _ in range(60)]
+    standard_error = np.std(draws) / np.sqrt(60)
+    assert abs(np.mean(draws) - 1.0) < 4 * standard_error
+    assert table(CKA(), *rng.standard_normal((2, 20, 200))).values[0, 1] < 0.3
+
+
+def test_plain_cca_against_the_angles_between_subspaces() -> None:
+    x, y = related(2, widths=(3, 3))
+    angles = subspace_angles(x - x.mean(axis=0), y - y.mean(axis=0))
+    assert table(CCA(regularization=0), x, y).values[0, 1] == pytest.approx(1 - np.cos(angles).mean(), abs=1e-9)
+    moved = y @ np.array([[2.0, 1.0, 0.0], [0.0, 0.1, 0.0], [1.0, 0.0, 5.0]])
+    assert table(CCA(regularization=0), x, moved).values[0, 1] == pytest.approx(1 - np.cos(angles).mean(), abs=1e-9)
+    assert "invertible" in CCA(regularization=0).traits.invariances
+
+
+@pytest.mark.parametrize("widths", [(3, 5), (20, 2)])
+def test_regularised_cca_against_covariances_in_feature_space(widths: tuple[int, int]) -> None:
+    x, y = (h - h.mean(axis=0) for h in related(3, widths=widths))
+
+    def whitener(h: Floats) -> Floats:
+        penalty = 0.3 * np.square(h).sum() / len(h)
+        return np.asarray(inv(sqrtm(h.T @ h + penalty * np.eye(h.shape[1])).real))
+
+    correlations = np.linalg.svd(whitener(x) @ x.T @ y @ whitener(y), compute_uv=False)
+    sizes = [np.linalg.norm(h @ whitener(h)) for h in (x, y)]
+    expected = 1 - correlations.sum() / (sizes[0] * sizes[1])
+    assert table(CCA(regularization=0.3), x, y).values[0, 1] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("variance", [0.7, 0.95, 1.0])
+def test_svcca_against_scikit_learn_and_scipy(variance: float) -> None:
+    from sklearn.decomposition import PCA
+
+    x, y = related(4, samples=30, widths=(6, 5))
+    kept = [PCA(n_components=variance if variance < 1 else None, svd_solver="full").fit_transform(h) for h in (x, y)]
+    result = table(SVCCA(variance=variance), x, y)
+    assert result.parameters["kept"] == [h.shape[1] for h in kept]
+    assert result.values[0, 1] == pytest.approx(1 - np.cos(subspace_angles(*kept)).mean(), abs=1e-9)
+
+
+@pytest.mark.parametrize(("comparison", "reference"), [("spearman", spearmanr), ("pearson", pearsonr)])
+def test_rsa_against_scipy(comparison: Any, reference: Any) -> None:
+    x, y = related(5)
+    x[3] = x[0]  # equal samples tie distances
+    expected = 1 - reference(pdist(x, "sqeuclidean"), pdist(y, "sqeuclidean"))[0]
+    assert table(RSA(comparison=comparison), x, y).values[0, 1] == pytest.approx(expected, abs=1e-9)
+
+
+def test_rsa_by_cosine_against_scipy() -> None:
+    x, y = related(6)
+    expected = cosine(pdist(x, "sqeuclidean"), pdist(y, "sqeuclidean"))
+    assert table(RSA(comparison="cosine"), x, y).values[0, 1] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("bandwidth", [0.4, 1.0])
+def test_kernel_against_scikit_learn(bandwidth: float) -> None:
+    from sklearn.metrics.pairwise import rbf_kernel
+
+    reprs = related(7)
+    center = np.eye(14) - 1 / 14
+    kernels = []
+    for h in reprs:
+        width = bandwidth * np.median(pdist(h))
+        kernels.append(center @ rbf_kernel(h, gamma=1 / (2 * width**2)) @ center)
+    similarity = np.vdot(*kernels) / np.prod([np.linalg.norm(k) for k in kernels])
+    assert table(Kernel(bandwidth=bandwidth), *reprs).values[0, 1] == pytest.approx(1 - similarity, abs=1e-12)
+
+
+def test_a_wide_kernel_is_linear_cka() -> None:
+    x, y = related(8)
+    assert table(Kernel(bandwidth=1e3), x, y).values[0, 1] == pytest.approx(table(CKA(), x, y).values[0, 1], abs=1e-5)
+
+
+def test_what_these_distances_refuse() -> None:
+    corners, point = np.eye(4), np.array([[0.0], [0.0], [0.0], [0.0], [1.0]])
+    with pytest.raises(InputError, match="CKADebiased: 3 samples; the unbiased estimator needs at least 4"):
+        table(CKADebiased(), np.eye(3))
+    with pytest.raises(InputError, match=r"CKADebiased: of 'r0' nothing is left without the diagonal"):
+        table(CKADebiased(), corners, np.arange(4.0)[:, None])
+    with pytest.raises(InputError, match=r"RSA: the samples of 'r1' are all equally far apart"):
+        table(RSA(comparison="pearson"), np.arange(4.0)[:, None], corners)
+    with pytest.raises(InputError, match=r"Kernel: more than half of the pairs of samples of 'r0' are the same point"):
+        table(Kernel(), point)
+    with pytest.raises(InputError, match=r"CCA: regularization is -1; pass 0 or a positive share"):
+        CCA(regularization=-1)
+    with pytest.raises(InputError, match=r"SVCCA: variance is 0; pass a share in \(0, 1\]"):
+        SVCCA(variance=0)
+    with pytest.raises(InputError, match=r"Kernel: bandwidth is 0; pass a positive multiple"):
+        Kernel(bandwidth=0)
+    with pytest.raises(UnknownNameError, match=r"no RSA comparison is named 'kendall'"):
+        RSA(comparison="kendall")  # type: ignore[arg-type]
 
 
 # -------------------------------------------------------------------------------------------------------- ridge
@@ -247,7 +391,7 @@ def test_solved_pairs_are_remembered_and_unchanged() -> None:
     part = measure.table(grams[2:6], names[2:6], progress=lambda stage, done, total: told.append(total))
     assert max(told) == 0  # nothing was left to solve
     assert (part.values == whole.values[2:6, 2:6]).all()
-    assert measure == Spectral() and measure.parameters == {"tol": 1e-3}  # memory is no part of what it is
+    assert measure == Spectral() and measure.parameters == {"tol": 1e-2}  # memory is no part of what it is
 
 
 def test_processes_change_no_bit() -> None:

@@ -210,3 +210,27 @@ def test_bad_calls_of_pairwise() -> None:
         pairwise([], "cka")
     with pytest.raises(InputError, match="pairwise: labels has 1 names for 2 reprs; pass one name for each"):
         pairwise([GOOD, GOOD], "cka", labels=["one"])
+
+
+def test_features_in_blocks_and_representations_one_by_one_change_no_number() -> None:
+    rng = np.random.default_rng(0)
+    reprs = [rng.standard_normal((15, width)) * scale for width, scale in ((30, 1.0), (7, 1e160), (12, 1e-160))]
+    whole = pairwise(reprs, "cka")
+    in_blocks = (iter(np.array_split(x.astype(np.longdouble).astype(float), 3, axis=1)) for x in reprs)
+    assert pairwise(in_blocks, "cka").values == pytest.approx(whole.values, abs=1e-12)
+    rising = iter([reprs[0][:, :10] * 1e-3, reprs[0][:, 10:20] * 1e160])  # the scale is set anew at the second block
+    both = np.hstack([reprs[0][:, :10] * 1e-3, reprs[0][:, 10:20] * 1e160])
+    assert pairwise([rising, reprs[1]], "procrustes").values == pytest.approx(
+        pairwise([both, reprs[1]], "procrustes").values, abs=1e-9
+    )
+
+
+def test_what_pairwise_refuses_of_blocks_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(0).standard_normal((9, 4))
+    with pytest.raises(InputError, match=r"reprs\[0\], block 1 has 8 samples and block 0 has 9; blocks hold"):
+        pairwise([iter([x, x[:8]])], "cka")
+    with pytest.raises(InputError, match=r"reprs\[0\] is an iterator that gave no block"):
+        pairwise([iter([])], "cka")
+    monkeypatch.setattr("congruity._checks._free_bytes", lambda: 1000.0)
+    with pytest.raises(InputError, match=r"2 Gram matrices of 9 samples need about 0\.0 GB, and 0\.0 GB are free"):
+        pairwise([x, x], "cka")

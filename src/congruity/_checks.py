@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,12 @@ MIN_SAMPLES = 3
 GRAM_TOLERANCE = 1e-4
 
 
-def real_array(verb: str, argument: str, value: ArrayLike, ndim: int) -> Floats:
-    """Return ``value`` as float64 with ``ndim`` axes; refuse text, objects, complex numbers, NaN and infinity."""
+#: Features converted to float64 and multiplied at a time.
+BLOCK = 4096
+
+
+def numeric(verb: str, argument: str, value: ArrayLike, ndim: int) -> NDArray[Any]:
+    """Return ``value`` as it is, with ``ndim`` axes; refuse text, objects, complex numbers, NaN and infinity."""
     try:
         array: NDArray[Any] = np.asarray(value)
     except ValueError:
@@ -31,16 +35,70 @@ def real_array(verb: str, argument: str, value: ArrayLike, ndim: int) -> Floats:
         raise InputError(f"{verb}: {argument} has dtype {array.dtype}, which is not numeric; pass an array of numbers")
     if array.ndim != ndim:
         raise InputError(f"{verb}: {argument} has shape {array.shape}; pass an array with {ndim} axes")
-    floats = np.asarray(array, dtype=np.float64)
-    bad = floats.size - int(np.isfinite(floats).sum())
+    bad = array.size - int(np.isfinite(array).sum())
     if bad:
-        raise InputError(f"{verb}: {argument} holds {bad} NaN or infinite values of {floats.size}; drop these samples")
-    return floats
+        raise InputError(f"{verb}: {argument} holds {bad} NaN or infinite values of {array.size}; drop these samples")
+    return array
+
+
+def real_array(verb: str, argument: str, value: ArrayLike, ndim: int) -> Floats:
+    """Return ``value`` as float64, checked as by `numeric`."""
+    return np.asarray(numeric(verb, argument, value, ndim), dtype=np.float64)
 
 
 def representation(verb: str, argument: str, value: ArrayLike) -> Floats:
-    """Return a checked (samples, features) array with at least three samples and one feature."""
-    array = real_array(verb, argument, value, 2)
+    """Return a checked (samples, features) array with at least three samples and one feature, as float64."""
+    return np.asarray(_shaped(verb, argument, value), dtype=np.float64)
+
+
+def blocks(verb: str, argument: str, value: ArrayLike | Iterator[ArrayLike]) -> Iterator[Floats]:
+    """Yield a checked representation in blocks of features, as float64; an iterator is taken to yield blocks itself."""
+    if not isinstance(value, Iterator):
+        array = _shaped(verb, argument, value)
+        for start in range(0, array.shape[1], BLOCK):
+            yield np.asarray(array[:, start : start + BLOCK], dtype=np.float64)
+        return
+    samples = None
+    for number, part in enumerate(value):
+        block = representation(verb, f"{argument}, block {number}", part)
+        if samples not in (None, len(block)):
+            raise InputError(
+                f"{verb}: {argument}, block {number} has {len(block)} samples and block 0 has {samples}; blocks hold "
+                "different features of the same samples"
+            )
+        samples = len(block)
+        yield block
+    if samples is None:
+        raise InputError(f"{verb}: {argument} is an iterator that gave no block; pass arrays (samples, some features)")
+
+
+def samples_of(value: Any) -> int:
+    """Return how many samples an array-like seems to have; 0 if it does not say (an iterator of blocks)."""
+    shape = getattr(value, "shape", None)
+    return int(shape[0]) if shape else len(value) if isinstance(value, Sequence) else 0
+
+
+def memory(verb: str, count: int, samples: int) -> None:
+    """Refuse Gram matrices that do not fit: four copies of (count, samples, samples) float64 at the highest."""
+    needed, free = 4 * 8 * count * samples**2, _free_bytes()
+    if needed > free:
+        raise InputError(
+            f"{verb}: {count} Gram matrices of {samples} samples need about {needed / 1e9:.1f} GB, and "
+            f"{free / 1e9:.1f} GB are free; use fewer samples (a few hundred decide most comparisons) or fewer "
+            "representations at a time"
+        )
+
+
+def _free_bytes() -> float:
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):  # not Linux: no way to ask without another package
+        return math.inf
+
+
+def _shaped(verb: str, argument: str, value: ArrayLike) -> NDArray[Any]:
+    array = numeric(verb, argument, value, 2)
     samples, features = array.shape
     if samples < MIN_SAMPLES:
         raise InputError(f"{verb}: {argument} has {samples} samples (shape {array.shape}); pass at least {MIN_SAMPLES}")

@@ -222,6 +222,7 @@ def distances(json_output: Json = False) -> None:
             "name": d.name,
             "metric": d.traits.metric,
             "symmetric": d.traits.symmetric,
+            "range": "{:g} to {:.3g}".format(*d.traits.range),
             "ignores": ", ".join(sorted(d.traits.invariances)),
             "reference": d.traits.reference,
         }
@@ -257,6 +258,26 @@ def doctor(
     _print_rows(rows, json_output)
     if not all(check.passed for check in found):
         raise ModelError(f"{model}: {sum(not c.passed for c in found)} of {len(found)} self-tests failed")
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="Benchmark to run, such as distances.")],
+    seed: Seed = 0,
+    small: Annotated[bool, typer.Option("--small", help="Tiny sizes, to try it: the numbers mean nothing.")] = False,
+    json_output: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure speed and accuracy against an alternative; minutes on one core."""
+    from congruity import bench as family
+
+    with progress_bars(quiet) as progress:
+        found = family.run(name, seed=seed, small=small, progress=progress)
+    if json_output:
+        _print_json(found)
+        return
+    for key, value in found.items():
+        print(f"{key}: {value:.4g}" if isinstance(value, float) else f"{key}: {value}")
 
 
 @app.callback(invoke_without_command=True)

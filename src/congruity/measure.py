@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +16,7 @@ from congruity.values import Certified, DistanceTable, Floats
 
 
 def pairwise(
-    reprs: Sequence[ArrayLike],
+    reprs: Iterable[ArrayLike | Iterator[ArrayLike]],
     distance: Distance | str,
     *,
     gram: bool = False,
@@ -28,6 +29,8 @@ def pairwise(
 
     Args:
         reprs: N arrays (samples, features), of any widths; or N Gram matrices (samples, samples) with ``gram=True``.
+            An iterator in place of an array gives its features in blocks (samples, some features), and ``reprs`` itself
+            may be a generator: then no more than a block and N Gram matrices are in memory.
         distance: an object such as ``Spectral(tol=1e-2)``, or the name of a registered one.
         gram: whether ``reprs`` are Gram matrices.
         labels: N names for the table; "0", "1", ... by default.
@@ -39,7 +42,8 @@ def pairwise(
         A table with ``values`` (N, N), row = from, column = to.
 
     Raises:
-        InputError: an array that is not numeric, finite, non-constant, or not of the others' number of samples.
+        InputError: an array that is not numeric, finite, non-constant, or not of the others' number of samples; more
+            memory needed than there is.
         UnknownNameError: no distance has that name.
 
     >>> import numpy as np
@@ -48,22 +52,25 @@ def pairwise(
     [[0.0, 0.0, 0.647], [0.0, 0.0, 0.647], [0.647, 0.647, 0.0]]
     """
     measure = distances.by_name(distance) if isinstance(distance, str) else distance
-    names = tuple(str(k) for k in range(len(reprs))) if labels is None else tuple(labels)
-    if len(reprs) == 0:
+    if isinstance(reprs, Sequence) and len(reprs):
+        _checks.memory("pairwise", len(reprs), _checks.samples_of(reprs[0]))
+    with one_blas_thread():
+        grams: list[Floats] = []
+        for k, x in enumerate(reprs):
+            name = f"reprs[{k}]"
+            if gram:
+                made = standard_gram(
+                    _checks.gram("pairwise", name, cast(ArrayLike, x)), center=center, normalize=normalize, name=name
+                )
+            else:
+                made = _gram(name, x, center, normalize)
+            _checks.same_samples("pairwise", ("reprs[0]", name), ((grams or [made])[0], made))
+            grams.append(made)
+    names = tuple(str(k) for k in range(len(grams))) if labels is None else tuple(labels)
+    if len(grams) == 0:
         raise InputError("pairwise: reprs is empty; pass at least one representation")
-    if len(names) != len(reprs):
-        raise InputError(f"pairwise: labels has {len(names)} names for {len(reprs)} reprs; pass one name for each")
-    arguments = [f"reprs[{k}]" for k in range(len(reprs))]
-    check = _checks.gram if gram else _checks.representation
-    arrays = [check("pairwise", argument, x) for argument, x in zip(arguments, reprs, strict=True)]
-    _checks.same_samples("pairwise", arguments, arrays)
-    grams = []
-    for argument, x in zip(arguments, arrays, strict=True):
-        if gram:
-            grams.append(standard_gram(x, center=center, normalize=normalize, name=argument))
-        else:
-            h = _prepared("pairwise", argument, x, center, normalize)
-            grams.append(h @ h.T)
+    if len(names) != len(grams):
+        raise InputError(f"pairwise: labels has {len(names)} names for {len(grams)} reprs; pass one name for each")
     with one_blas_thread():
         return measure.table(np.stack(grams), names, progress=progress)
 
@@ -122,6 +129,28 @@ def standard_gram(gram: Floats, *, center: bool = True, normalize: bool = True, 
         result = gram - column - column[:, None] + column.mean()
     _checks.varies("pairwise", name, float(np.trace(result)), before, centred=center)
     return np.asarray(result / np.trace(result) if normalize else result)
+
+
+def _gram(name: str, x: ArrayLike | Iterator[ArrayLike], center: bool, normalize: bool) -> Floats:
+    """Return the Gram matrix of a representation as `standard_gram` would, from one block of features at a time."""
+    gram: Floats = np.zeros((0, 0))
+    largest = before = 0.0
+    for block in _checks.blocks("pairwise", name, x):
+        if gram.size == 0:
+            gram = np.zeros((len(block), len(block)))
+        size = float(np.abs(block).max())
+        if size > largest:  # so that squares neither overflow nor vanish
+            gram *= (largest / size) ** 2
+            before *= (largest / size) ** 2
+            largest = size
+        h = block / largest if largest > 0.0 else block
+        before += float(np.vdot(h, h))
+        if center:
+            h = h - h.mean(axis=0)
+        gram += h @ h.T
+    left = float(np.trace(gram))
+    _checks.varies("pairwise", name, left**0.5, before**0.5, centred=center)
+    return gram / left if normalize else gram * largest**2
 
 
 def _prepared(verb: str, name: str, x: Floats, center: bool, normalize: bool) -> Floats:

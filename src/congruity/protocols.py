@@ -85,12 +85,18 @@ class Distance(Protocol):
 
 @dataclass(frozen=True)
 class Traits:
-    """What a distance declares, and its contract tests hold it to."""
+    """What a distance declares, and its contract tests hold it to.
+
+    ``range`` is of representations that are centred and of unit norm, as `congruity.pairwise` and fingerprints pass
+    them. Every distance is a dissimilarity: 0 is closest, unless ``larger_is_closer``.
+    """
 
     metric: bool
     symmetric: bool
     invariances: frozenset[str]  # of {"orthogonal", "permutation", "padding", "scaling", "translation", "invertible"}
+    range: tuple[float, float]
     reference: str
+    larger_is_closer: bool = False
 
 
 class Progress(Protocol):

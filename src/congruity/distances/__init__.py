@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 from congruity._registry import lookup
+from congruity.distances.cca import CCA
 from congruity.distances.cka import CKA
+from congruity.distances.cka_debiased import CKADebiased
+from congruity.distances.kernel import Kernel
 from congruity.distances.procrustes import Procrustes
 from congruity.distances.ridge import Ridge
+from congruity.distances.rsa import RSA
 from congruity.distances.spectral import Spectral
+from congruity.distances.svcca import SVCCA
 from congruity.protocols import Distance
 
-REGISTRY: tuple[Distance, ...] = (Spectral(), Ridge(), Procrustes(), CKA())
+REGISTRY: tuple[Distance, ...] = (
+    Spectral(),
+    Ridge(),
+    Procrustes(),
+    CKA(),
+    CKADebiased(),
+    CCA(),
+    SVCCA(),
+    RSA(),
+    Kernel(),
+)
 
-__all__ = ["CKA", "REGISTRY", "Procrustes", "Ridge", "Spectral", "by_name"]
+__all__ = [
+    "CCA",
+    "CKA",
+    "REGISTRY",
+    "RSA",
+    "SVCCA",
+    "CKADebiased",
+    "Kernel",
+    "Procrustes",
+    "Ridge",
+    "Spectral",
+    "by_name",
+]
 
 
 def by_name(name: str) -> Distance:

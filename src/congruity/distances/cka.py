@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from congruity.distances.gram import centred, one_minus_cosines
 from congruity.protocols import Progress, Traits
 from congruity.values import DistanceTable, Floats
 
@@ -16,7 +15,8 @@ class CKA:
     """One minus the cosine of the angle between two centred Gram matrices.
 
     d(X, Y) = 1 - <K, L> / (norm(K)_F norm(L)_F), K = H X X^T H, L = H Y Y^T H, H = I - 1 1^T / m. In [0, 1]; dominated
-    by the directions of largest variance; not a metric (its arc cosine is).
+    by the directions of largest variance; not a metric (its arc cosine is). Biased towards 0 where features outnumber
+    samples: `CKADebiased` is not.
 
     >>> import numpy as np
     >>> from congruity.protocols import silent
@@ -38,6 +38,7 @@ class CKA:
             metric=False,
             symmetric=True,
             invariances=frozenset({"orthogonal", "permutation", "padding", "scaling", "translation"}),
+            range=(0.0, 1.0),
             reference="Kornblith et al. 2019",
         )
 
@@ -47,11 +48,6 @@ class CKA:
 
     def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m) as one matrix product."""
-        columns = grams.mean(axis=1, keepdims=True)  # (N, 1, m)
-        centred = grams - columns - columns.transpose(0, 2, 1) + columns.mean(axis=2, keepdims=True)
-        flat = centred.reshape(len(grams), -1)
-        unit = flat / np.linalg.norm(flat, axis=1, keepdims=True)
-        values = np.clip(1.0 - unit @ unit.T, 0.0, 1.0)
-        np.fill_diagonal(values, 0.0)
+        values = one_minus_cosines(centred(grams).reshape(len(grams), -1))
         progress("cka", len(grams), len(grams))
         return DistanceTable(self.name, values, labels, parameters=self.parameters)

@@ -39,6 +39,7 @@ class Procrustes:
             metric=True,
             symmetric=True,
             invariances=frozenset({"orthogonal", "permutation", "padding"}),
+            range=(0.0, 2.0**0.5),
             reference="Williams et al. 2021",
         )
 

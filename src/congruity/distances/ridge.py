@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,7 @@ class Ridge:
             metric=False,
             symmetric=False,
             invariances=frozenset({"orthogonal", "permutation", "padding", "scaling", "translation"}),
+            range=(0.0, float("inf")),
             reference="Hoerl & Kennard 1970",
         )
 
@@ -77,7 +78,11 @@ class Ridge:
         return np.sort(order[held_out:]), np.sort(order[:held_out])
 
     def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
-        """Return all ordered pairs of ``grams`` (N, m, m): N eigendecompositions, two matrix products a penalty."""
+        """Return all ordered pairs of ``grams`` (N, m, m).
+
+        For one source and penalty, the errors of all targets are inner products of one quadratic form with the targets'
+        Gram matrices: an eigendecomposition a source, a matrix product a source and penalty, and one for all targets.
+        """
         train, test = self.split(grams.shape[1])
         n, t = len(grams), len(train)
         ordered = _centred_by(grams, train)[:, np.r_[train, test]][:, :, np.r_[train, test]]
@@ -89,17 +94,15 @@ class Ridge:
                 f"pass another seed, a larger test_fraction or more queries"
             )
         targets, training_targets = ordered.reshape(n, -1).T, ordered[:, :t, :t].reshape(n, -1).T
-        spectra = [np.linalg.eigh(gram[:t, :t]) for gram in ordered]
-        best = np.full((n, n), np.inf)
         values = np.empty((n, n))
-        for k, alpha in enumerate(self.alphas):
-            progress("ridge", k, len(self.alphas))
-            held_out, left_out = _errors(ordered, spectra, alpha)
-            error = left_out @ training_targets
-            better = error < best
-            best[better] = error[better]
-            values[better] = np.maximum(held_out @ targets, 0.0)[better]
-        progress("ridge", len(self.alphas), len(self.alphas))
+        for i, gram in enumerate(ordered):
+            source = _Source.of(gram, t)
+            penalties = [alpha * source.mean_eigenvalue for alpha in self.alphas]
+            best = np.argmin(np.stack([source.left_out(a).ravel() for a in penalties]) @ training_targets, axis=0)
+            chosen, place = np.unique(best, return_inverse=True)
+            held_out = np.stack([source.held_out(penalties[k]).ravel() for k in chosen]) @ targets
+            values[i] = np.maximum(held_out[place, np.arange(n)], 0.0)
+            progress("ridge", i + 1, n)
         return DistanceTable(self.name, values / energy, labels, parameters=self.parameters)
 
 
@@ -110,22 +113,37 @@ def _centred_by(grams: Floats, train: Indices) -> Floats:
     return centred
 
 
-def _errors(ordered: Floats, spectra: list[Any], alpha: float) -> tuple[Floats, Floats]:
-    """Return quadratic forms, flat rows (N, m m) and (N, t t), whose products with a target's Gram are its errors.
+class _Source(NamedTuple):
+    """A representation that predicts: its training Gram matrix decomposed, and its held-out rows in that basis."""
 
-    Held out: S^T S with S = [-P, I]. Leave-one-out: R diag(R)^-2 R with R = I - 1 1^T / t - K_tt (K_tt + a I)^-1, the
-    exact residual maker of ridge with an intercept.
-    """
-    n, m, _ = ordered.shape
-    t = len(spectra[0][0])
-    held_out, left_out = np.empty((n, m * m)), np.empty((n, t * t))
-    for i, (eigenvalues, vectors) in enumerate(spectra):
-        eigenvalues = np.maximum(eigenvalues, 0.0)
-        penalty = alpha * max(float(eigenvalues.sum()), np.finfo(np.float64).tiny) / t
-        prediction = (ordered[i, t:, :t] @ vectors / (eigenvalues + penalty)) @ vectors.T
-        residual = np.hstack([-prediction, np.eye(m - t)])
-        held_out[i] = (residual.T @ residual).ravel()
-        maker = np.eye(t) - 1.0 / t - (vectors * (eigenvalues / (eigenvalues + penalty))) @ vectors.T
-        leverage = np.maximum(np.diag(maker), 1e-12)
-        left_out[i] = ((maker / leverage**2) @ maker).ravel()  # R diag(R)^-2 R, R symmetric
-    return held_out, left_out
+    eigenvalues: Floats  # (t,)
+    vectors: Floats  # (t, t)
+    held_out_rows: Floats  # (e, t): K_et V
+
+    @classmethod
+    def of(cls, gram: Floats, t: int) -> _Source:
+        eigenvalues, vectors = np.linalg.eigh(gram[:t, :t])
+        return cls(np.maximum(eigenvalues, 0.0), vectors, gram[t:, :t] @ vectors)
+
+    @property
+    def mean_eigenvalue(self) -> float:
+        return max(float(self.eigenvalues.mean()), np.finfo(np.float64).tiny)
+
+    def left_out(self, penalty: float) -> Floats:
+        """Return Q (t, t) whose inner product with a target's Gram matrix is its leave-one-out error.
+
+        Q = R diag(R)^-2 R, R = I - 1 1^T / t - K_tt (K_tt + a I)^-1, the exact residual maker with an intercept.
+        """
+        t = len(self.eigenvalues)
+        root = self.vectors * np.sqrt(self.eigenvalues / (self.eigenvalues + penalty))
+        residual = np.eye(t) - 1.0 / t - root @ root.T
+        scaled = residual / np.maximum(np.diag(residual), 1e-12)[:, None]
+        q: Floats = scaled.T @ scaled  # a matrix times its own transpose: NumPy does half of the work
+        return q
+
+    def held_out(self, penalty: float) -> Floats:
+        """Return Q (m, m) whose inner product with a target's Gram matrix is its held-out error: S^T S, S = [-P, I]."""
+        prediction = (self.held_out_rows / (self.eigenvalues + penalty)) @ self.vectors.T
+        residual = np.hstack([-prediction, np.eye(len(prediction))])
+        q: Floats = residual.T @ residual
+        return q

@@ -60,6 +60,7 @@ class Spectral:
             metric=True,
             symmetric=True,
             invariances=frozenset({"orthogonal", "permutation", "padding"}),
+            range=(0.0, 1.0),
             reference="Sun & Toneva 2026 (arXiv 2603.30002)",
         )
 

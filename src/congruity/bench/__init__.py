@@ -1,0 +1,49 @@
+"""Benchmarks behind ``congruity bench NAME``: slow measurements against an alternative in the same run.
+
+One file and one line here for each; their last results are kept in the repository under ``benchmarks/results``.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from congruity._registry import lookup
+from congruity._versions import versions
+from congruity.bench import distances
+from congruity.clock import peak_rss_mb
+from congruity.protocols import Progress
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A named measurement: ``run(seed, small, progress)`` returns its numbers."""
+
+    name: str
+    summary: str
+    run: Callable[[int, bool, Progress], dict[str, Any]]
+
+
+REGISTRY: tuple[Benchmark, ...] = (
+    Benchmark("distances", "ridge against scikit-learn, certified d_repr, memory", distances.run),
+)
+
+
+def run(name: str, *, seed: int, small: bool, progress: Progress) -> dict[str, Any]:
+    """Return the numbers of a benchmark with the machine, the versions and the peak memory.
+
+    Raises:
+        UnknownNameError: no benchmark has that name.
+    """
+    measured = lookup("benchmark", name, REGISTRY).run(seed, small, progress)
+    return measured | {
+        "seed": seed,
+        "small": small,
+        "peak_rss_mb": round(peak_rss_mb(), 1),
+        "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}, {sys.platform}",
+        "versions": versions(),
+    }

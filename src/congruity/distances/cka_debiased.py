@@ -1,0 +1,84 @@
+"""Linear centred kernel alignment from the unbiased estimator of HSIC, as a dissimilarity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from congruity.distances.gram import one_minus_cosines
+from congruity.errors import InputError
+from congruity.protocols import Progress, Traits
+from congruity.values import DistanceTable, Floats
+
+
+@dataclass(frozen=True)
+class CKADebiased:
+    """`CKA` in which unrelated representations score 1 on average, however many features they have.
+
+    d(X, Y) = 1 - HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)) with the unbiased HSIC of Song et al., which is the product
+    of U-centred Gram matrices: the diagonal is left out, rows are centred by sum / (m - 2). In [0, 2]: an estimate of a
+    similarity of 0 may fall below it. Needs at least 4 samples.
+
+    >>> import numpy as np
+    >>> from congruity.protocols import silent
+    >>> noise = np.random.default_rng(0).standard_normal((2, 20, 2000))  # unrelated, with many features
+    >>> grams = np.stack([x @ x.T for x in noise])
+    >>> CKADebiased().table(grams, ("a", "b"), progress=silent).values[0, 1].round(1)
+    np.float64(1.0)
+
+    Source: Song, Smola, Gretton, Bedo, Borgwardt (2012); Nguyen, Raghu, Kornblith (2021).
+    """
+
+    @property
+    def name(self) -> str:
+        return "cka-debiased"
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(
+            metric=False,
+            symmetric=True,
+            invariances=frozenset({"orthogonal", "permutation", "padding", "scaling", "translation"}),
+            range=(0.0, 2.0),
+            reference="Nguyen et al. 2021",
+        )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {}
+
+    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
+        """Return all pairs of ``grams`` (N, m, m) as one matrix product."""
+        samples = grams.shape[1]
+        if samples < 4:
+            raise InputError(f"CKADebiased: {samples} samples; the unbiased estimator needs at least 4")
+        flat = u_centred(grams).reshape(len(grams), -1)
+        left = np.square(flat).sum(axis=1)
+        empty = np.flatnonzero(left <= 1e-24 * np.square(grams).sum(axis=(1, 2)))
+        if len(empty):
+            raise InputError(
+                f"CKADebiased: of {labels[empty[0]]!r} nothing is left without the diagonal: its samples are all "
+                "equally far apart, so no structure is there to compare; use 'cka'"
+            )
+        values = one_minus_cosines(flat)
+        progress("cka-debiased", len(grams), len(grams))
+        return DistanceTable(self.name, values, labels, parameters=self.parameters)
+
+
+def u_centred(grams: Floats) -> Floats:
+    """Return U-centred Gram matrices (N, m, m): zero diagonal, and zero sums of rows.
+
+    U_ij = K_ij - r_i / (m - 2) - r_j / (m - 2) + s / ((m - 1)(m - 2)) for i != j, with K's diagonal set to 0 first, r
+    its row sums and s its sum. <U(K), U(L)> / (m (m - 3)) is the unbiased HSIC. Source: Szekely & Rizzo (2014).
+    """
+    m = grams.shape[1]
+    diagonal = np.arange(m)
+    hollow = grams.copy()
+    hollow[:, diagonal, diagonal] = 0.0
+    rows = hollow.sum(axis=2)
+    result: Floats = hollow - (rows[:, :, None] + rows[:, None, :]) / (m - 2)
+    result += (rows.sum(axis=1) / ((m - 1) * (m - 2)))[:, None, None]
+    result[:, diagonal, diagonal] = 0.0
+    return result

@@ -1,0 +1,82 @@
+"""Representational similarity analysis: the geometry of the samples, compared by correlation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from congruity.distances.gram import one_minus_cosines, squared_distances
+from congruity.errors import InputError, UnknownNameError
+from congruity.protocols import Progress, Traits
+from congruity.values import DistanceTable, Floats
+
+Comparison = Literal["spearman", "pearson", "cosine"]
+
+
+@dataclass(frozen=True)
+class RSA:
+    """One minus the correlation of two dissimilarity matrices, over the pairs of samples.
+
+    d(X, Y) = 1 - corr(D_X, D_Y), D_X the squared Euclidean distances between the m samples, each of m (m - 1) / 2 pairs
+    once. In [0, 2].
+
+    Attributes:
+        comparison: "spearman" (of ranks), "pearson" or "cosine".
+
+    >>> import numpy as np
+    >>> from congruity.protocols import silent
+    >>> x = np.array([[0.0], [1.0], [3.0], [7.0]])
+    >>> grams = np.stack([x @ x.T, x**2 @ x.T**2, -4 * x @ -x.T])
+    >>> RSA().table(grams, ("x", "x^2", "-2x"), progress=silent).values[0].round(2).tolist()
+    [0.0, 0.03, 0.0]
+
+    Source: Kriegeskorte, Mur, Bandettini (2008), Representational similarity analysis.
+    """
+
+    comparison: Comparison = "spearman"
+
+    def __post_init__(self) -> None:
+        if self.comparison not in get_args(Comparison):
+            raise UnknownNameError("RSA comparison", self.comparison, get_args(Comparison))
+
+    @property
+    def name(self) -> str:
+        return "rsa"
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(
+            metric=False,
+            symmetric=True,
+            invariances=frozenset({"orthogonal", "permutation", "padding", "scaling", "translation"}),
+            range=(0.0, 2.0),
+            reference="Kriegeskorte et al. 2008",
+        )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"comparison": self.comparison}
+
+    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
+        """Return all pairs of ``grams`` (N, m, m) as one matrix product of N vectors of m (m - 1) / 2."""
+        upper = np.triu_indices(grams.shape[1], 1)
+        vectors = np.stack([squared_distances(gram[None])[0][upper] for gram in grams])
+        scale = np.abs(vectors).max(axis=1)
+        if self.comparison == "spearman":
+            from scipy.stats import rankdata  # SciPy's statistics take half a second to import
+
+            # rounding must not break ties, which exact copies of samples make
+            vectors = np.stack([rankdata(np.round(v / s, 12)) for v, s in zip(vectors, scale, strict=True)])
+        if self.comparison != "cosine":
+            vectors = vectors - vectors.mean(axis=1, keepdims=True)
+        flat = np.flatnonzero(np.abs(vectors).max(axis=1) <= 1e-12 * scale)
+        if len(flat):
+            raise InputError(
+                f"RSA: the samples of {labels[flat[0]]!r} are all equally far apart, so its dissimilarities correlate "
+                "with nothing; leave it out, or use comparison='cosine'"
+            )
+        values = one_minus_cosines(vectors)
+        progress("rsa", len(grams), len(grams))
+        return DistanceTable(self.name, values, labels, parameters=self.parameters)

@@ -1,0 +1,79 @@
+"""Canonical correlations between the leading principal components, as a dissimilarity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from congruity.distances.gram import centred, spectrum
+from congruity.errors import InputError
+from congruity.protocols import Progress, Traits
+from congruity.values import DistanceTable, Floats
+
+
+@dataclass(frozen=True)
+class SVCCA:
+    """One minus the mean canonical correlation of the principal components that hold ``variance`` of the variance.
+
+    d(X, Y) = 1 - nuclear_norm(V^T W) / min(p, q): V (m, p) and W (m, q) the leading left singular vectors of centred X
+    and Y, as few as hold the share ``variance``. In [0, 1]; 0 for a subspace of the other's. With p + q near the number
+    of samples m, unrelated representations come out alike: ``parameters["kept"]`` says how many were kept.
+
+    Attributes:
+        variance: share of the variance to keep, in (0, 1].
+
+    >>> import numpy as np
+    >>> from congruity.protocols import silent
+    >>> x = np.random.default_rng(0).standard_normal((50, 2)) * [1.0, 0.01]
+    >>> grams = np.stack([y @ y.T for y in (x, x[:, ::-1] * [1.0, 0.0], x[:, :1])])
+    >>> table = SVCCA().table(grams, ("x", "small feature", "large feature"), progress=silent)
+    >>> table.values[0].round(1).tolist(), table.parameters["kept"]
+    ([0.0, 0.9, 0.0], [1, 1, 1])
+
+    Source: Raghu, Gilmer, Yosinski, Sohl-Dickstein (2017).
+    """
+
+    variance: float = 0.99
+
+    def __post_init__(self) -> None:
+        if not 0 < self.variance <= 1:
+            raise InputError(f"SVCCA: variance is {self.variance}; pass a share in (0, 1], such as 0.99")
+
+    @property
+    def name(self) -> str:
+        return "svcca"
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(
+            metric=False,
+            symmetric=True,
+            invariances=frozenset({"orthogonal", "permutation", "padding", "scaling", "translation"}),
+            range=(0.0, 1.0),
+            reference="Raghu et al. 2017",
+        )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"variance": self.variance}
+
+    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
+        """Return all pairs of ``grams`` (N, m, m): N eigendecompositions, then the singular values of each pair."""
+        n = len(grams)
+        leading = [self._leading(gram) for gram in centred(grams)]
+        values = np.zeros((n, n))
+        for i, v in enumerate(leading):
+            for j, w in enumerate(leading[:i]):
+                correlations = np.linalg.svd(v.T @ w, compute_uv=False)
+                values[i, j] = values[j, i] = 1.0 - correlations.mean()
+            progress("svcca", i + 1, n)
+        parameters = {**self.parameters, "kept": [v.shape[1] for v in leading]}
+        return DistanceTable(self.name, np.clip(values, 0.0, 1.0), labels, parameters=parameters)
+
+    def _leading(self, gram: Floats) -> Floats:
+        eigenvalues, vectors = spectrum(gram)
+        shares = np.cumsum(eigenvalues) / eigenvalues.sum()
+        count = 1 + int(np.searchsorted(shares, self.variance - 1e-12))
+        return vectors[:, :count]
