@@ -11,8 +11,9 @@ import numpy as np
 from congruity import measure
 from congruity._optional import require
 from congruity._random import stream
-from congruity.distances import Ridge
+from congruity.distances import Ridge, Spectral, cascade
 from congruity.engine import one_blas_thread
+from congruity.inference import estimate
 from congruity.protocols import Progress
 from congruity.values import Floats
 
@@ -27,14 +28,19 @@ def run(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
         ridge = _ridge(seed, count, samples, features, progress)
         sizes = (30, 60) if small else (200, 1000)
         spectral = [_spectral(seed, m, 3 * m, progress) for m in sizes]
-    return ridge | {
-        "spectral_tolerance": _TOLERANCE,
-        "spectral_seconds_200": spectral[0]["seconds"],
-        "spectral_seconds_1000": spectral[1]["seconds"],
-        "spectral_by_data": {str(m): s["by_data"] for m, s in zip(sizes, spectral, strict=True)},
-        "spectral_worst_relative_gap": max(s["worst_gap"] for s in spectral),
-        "device": "cpu, one thread",
-    }
+        compared = _cascade(seed, *((4, 24) if small else (20, 200)), progress)
+    return (
+        ridge
+        | compared
+        | {
+            "spectral_tolerance": _TOLERANCE,
+            "spectral_seconds_200": spectral[0]["seconds"],
+            "spectral_seconds_1000": spectral[1]["seconds"],
+            "spectral_by_data": {str(m): s["by_data"] for m, s in zip(sizes, spectral, strict=True)},
+            "spectral_worst_relative_gap": max(s["worst_gap"] for s in spectral),
+            "device": "cpu, one thread",
+        }
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------- ridge
@@ -115,6 +121,35 @@ def _spectral(seed: int, samples: int, features: int, progress: Progress) -> dic
         gaps += [(upper - lower) / upper for _, lower, upper in found.directions if upper > 0]
     progress(f"d_repr, {samples} samples", len(kinds), len(kinds))
     return {"seconds": max(by_data.values()), "by_data": by_data, "worst_gap": float(max(gaps))}
+
+
+def _cascade(seed: int, n: int, samples: int, progress: Progress) -> dict[str, Any]:
+    """Solves for all comparisons of two overlapping groups of ``n``, against solving every distance.
+
+    Two related networks; their implementations are noisy copies, from weak to strong noise, so distances within a side
+    and across overlap over their whole range.
+    """
+    rng = stream(seed, "bench cascade", samples)
+    scales = np.arange(1, 2 * samples + 1) ** -0.7
+    first = rng.standard_normal((samples, len(scales))) * scales
+    bases = [first, first + 0.3 * rng.standard_normal(first.shape) * scales]
+    strengths = np.geomspace(0.02, 0.8, n)
+    reprs = [base + strength * rng.standard_normal(first.shape) * scales for base in bases for strength in strengths]
+    side, names = ["a"] * n + ["b"] * n, tuple(str(k) for k in range(2 * n))
+    grams = np.stack([measure.standard_gram(h @ h.T) for h in reprs])
+    start = time.perf_counter()
+    quick = cascade.decide(grams, names, side, tol=_TOLERANCE, progress=progress)
+    middle = time.perf_counter()
+    full = Spectral(tol=_TOLERANCE).table(grams, names, progress=progress)
+    end = time.perf_counter()
+    return {
+        "cascade_solve_ratio": full.parameters["solves"] / max(1, quick.parameters["solves"]),
+        "cascade_iteration_ratio": full.parameters["iterations"] / max(1, quick.parameters["iterations"]),
+        "cascade_seconds": middle - start,
+        "cascade_seconds_solving_all": end - middle,
+        "cascade_same_p": estimate(quick, side).p_within == estimate(full, side).p_within,
+        "cascade_counts": quick.parameters,
+    }
 
 
 def _kinds(seed: int, samples: int, features: int) -> list[tuple[str, Floats, Floats]]:

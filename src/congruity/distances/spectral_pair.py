@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -79,13 +80,14 @@ class Pair:
         """Whether a bracket is within ``tol``, relative down to a thousandth of the larger norm, or within rounding."""
         return upper - lower <= max(tol * max(upper, 1e-3 * self.scale), 2.0 * float(np.sqrt(2.0 * self.floor)))
 
-    def refine(self, tol: float) -> bool:
-        """Shrink the bracket to ``tol``; return whether it got there.
+    def refine(self, tol: float, enough: Callable[[float, float], bool] = lambda lower, upper: False) -> bool:
+        """Shrink the bracket to ``tol``, or until it is ``enough``; return whether it got there.
 
         Always works on the direction with the larger upper bound: one that cannot be the larger is never finished.
         """
         for _ in range(2 * MAX_ITERATIONS):
-            if self.narrow(*self.bracket, tol):
+            bracket = self.bracket
+            if enough(*bracket) or self.narrow(*bracket, tol):
                 return True
             max(self.directions, key=lambda direction: direction.upper).step()
         return False

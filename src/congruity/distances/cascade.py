@@ -1,0 +1,186 @@
+"""Decide which of two spectral distances is larger, for all comparisons that congruity makes, with few exact solves.
+
+Congruity compares, at every target, distances within its side with distances from the other side, and uses nothing but
+their order. Procrustes / sqrt(2) <= d_repr <= Procrustes (one SVD) decides most comparisons of sides that lie apart;
+the solver's bounds before its first iteration decide more; only what is then open is iterated on, until it is decided
+or solved. Brackets only ever shrink, so the order is that of the values solved to the tolerance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from congruity import _checks
+from congruity._digest import digest
+from congruity.distances.procrustes import rounding, square_root
+from congruity.distances.spectral_pair import Pair, midpoint
+from congruity.engine import each
+from congruity.errors import InputError
+from congruity.protocols import Progress, silent
+from congruity.values import DistanceTable, Floats
+
+_HEAVY_PAIRS = 60  # from here on, one process a core
+
+
+class _Unit(NamedTuple):
+    """Work on one pair: solve until its bracket overlaps none of ``others`` (k, 2), or to ``tol``; no step if None."""
+
+    first: Floats
+    second: Floats
+    others: Floats | None
+    tol: float
+
+
+class _Found(NamedTuple):
+    lower: float
+    upper: float
+    solves: int
+    iterations: int
+
+
+def decide(
+    grams: Floats, labels: tuple[str, ...], side: Sequence[str], *, tol: float = 1e-2, progress: Progress = silent
+) -> DistanceTable:
+    """Return brackets of d_repr narrow enough for every comparison that congruity makes between two sides.
+
+    Args:
+        grams: (N, m, m), centred and scaled as they shall be compared.
+        labels: N names.
+        side: which of two sides each belongs to.
+        tol: relative width at which a value counts as solved; comparisons that are open then are ties.
+        progress: told how many comparisons are decided.
+
+    Returns:
+        A table with the middles of the brackets: their order, within every column and between within and across, is
+        that of all values solved to ``tol``, so P1, P2 and C are too. Values as such are coarser. ``parameters`` counts
+        ``comparisons``, how many ``procrustes`` and ``bounds`` decided, and the ``solves`` (directed problems that were
+        iterated on) and ``iterations``.
+
+    Raises:
+        InputError: not two sides, or not one side a label; a bad tolerance.
+
+    >>> rng = np.random.default_rng(0)
+    >>> x = [rng.standard_normal((12, 3)) * scale for scale in (1, 1.1, 20, 21)]
+    >>> table = decide(np.stack([h @ h.T for h in x]), ("a", "b", "c", "d"), ["s", "s", "t", "t"])
+    >>> table.parameters["comparisons"], table.parameters["solves"] <= 4
+    (8, True)
+
+    Source: THEORY.md, T3(h), for the factor.
+    """
+    tol = _checks.tolerance("decide", tol)
+    first = np.array([name == side[0] for name in side])
+    if len(side) != len(grams) or len(set(side)) != 2:
+        raise InputError(f"decide: {len(side)} entries with sides {sorted(set(side))} for {len(grams)} Gram matrices; "
+                         "give each one of two sides")  # fmt: skip
+    same = first[:, None] == first[None, :]
+    roots = [square_root(gram) for gram in grams]
+    lower, upper = _procrustes(roots)
+    comparisons = _count(_overlaps(np.zeros_like(lower), np.ones_like(upper), same))
+    counts = {"pairs": len(grams) * (len(grams) - 1) // 2, "comparisons": comparisons, "solves": 0, "iterations": 0}
+    open_pairs = _overlaps(lower, upper, same)
+    counts["procrustes"] = comparisons - _count(open_pairs)
+
+    def work(chosen: NDArray[np.intp], iterate: bool) -> None:
+        units = [
+            _Unit(roots[i], roots[j], _opponents(lower, upper, same, i, j) if iterate else None, tol) for i, j in chosen
+        ]
+        where: Literal["here", "processes"] = "processes" if len(units) > _HEAVY_PAIRS else "here"
+        for (i, j), found in zip(chosen, each(_narrow, units, where=where), strict=True):
+            lower[i, j] = lower[j, i] = max(lower[i, j], found.lower)
+            upper[i, j] = upper[j, i] = min(upper[i, j], found.upper)
+            counts["solves"] += found.solves
+            counts["iterations"] += found.iterations
+
+    work(np.argwhere(np.triu(open_pairs, 1)), iterate=False)
+    open_pairs = _overlaps(lower, upper, same)
+    counts["bounds"] = comparisons - _count(open_pairs) - counts["procrustes"]
+    done = np.zeros_like(same)
+    while True:
+        progress("comparisons", comparisons - _count(open_pairs), comparisons)
+        waiting = np.triu(np.where(done, 0, open_pairs), 1)
+        if not waiting.any():
+            break
+        # Comparisons are between a distance within and one across: solve the kind with more at stake, most of it first.
+        kind = same if waiting[same].sum() >= waiting[~same].sum() else ~same
+        at_stake = np.where(kind, waiting, 0)
+        chosen = np.argwhere(at_stake >= max(1, at_stake.max() / 2))
+        work(chosen, iterate=True)
+        done[chosen[:, 0], chosen[:, 1]] = done[chosen[:, 1], chosen[:, 0]] = True
+        open_pairs = _overlaps(lower, upper, same)
+    progress("comparisons", comparisons, comparisons)
+    _share(grams, lower, upper)
+    values = (lower + upper) / 2.0
+    floor = max(rounding(2.0 * float(np.trace(gram)), grams.shape[1]) for gram in grams)
+    for i, j in np.argwhere(lower == 0.0):
+        values[i, j] = midpoint(0.0, upper[i, j], floor)
+    counts["ties"] = _count(open_pairs)
+    return DistanceTable("spectral", values, labels, lower, upper, {"tol": tol, **counts})
+
+
+def _procrustes(roots: list[Floats]) -> tuple[Floats, Floats]:
+    """Return lower and upper bounds (N, N) of d_repr: Procrustes / sqrt(2) and Procrustes, rounding included."""
+    n = len(roots)
+    lower, upper = np.zeros((2, n, n))
+    for i in range(n):
+        for j in range(i):
+            energy = float(np.vdot(roots[i], roots[i]) + np.vdot(roots[j], roots[j]))
+            floor = rounding(energy, roots[i].shape[1])
+            squared = energy - 2.0 * float(np.linalg.svd(roots[i] @ roots[j].T, compute_uv=False).sum())
+            lower[i, j] = lower[j, i] = np.sqrt(max(squared / 2.0 - floor, 0.0))
+            upper[i, j] = upper[j, i] = np.sqrt(max(squared, 0.0) + floor)
+    return lower, upper
+
+
+def _share(grams: Floats, lower: Floats, upper: Floats) -> None:
+    """Give pairs of the same two Gram matrices, which copies make, one bracket: their comparisons are exact ties."""
+    keys = [digest(gram) for gram in grams]
+    pairs: dict[frozenset[str], list[tuple[int, int]]] = {}
+    for i in range(len(keys)):
+        for j in range(i):
+            pairs.setdefault(frozenset((keys[i], keys[j])), []).append((i, j))
+    for alike in pairs.values():
+        rows, columns = np.array(alike).T
+        lower[rows, columns] = lower[columns, rows] = lower[rows, columns].max()
+        upper[rows, columns] = upper[columns, rows] = upper[rows, columns].min()
+
+
+def _overlaps(lower: Floats, upper: Floats, same: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return for every pair (N, N), both ways round, in how many comparisons its bracket overlaps the other's."""
+    n = len(lower)
+    counts = np.zeros((n, n), dtype=np.int64)
+    for target in range(n):
+        own = np.flatnonzero(same[target] & (np.arange(n) != target))
+        other = np.flatnonzero(~same[target])
+        low, high = lower[:, target], upper[:, target]
+        overlap = (low[own, None] <= high[None, other]) & (low[None, other] <= high[own, None])
+        counts[own, target] += overlap.sum(axis=1)
+        counts[other, target] += overlap.sum(axis=0)
+    return counts + counts.T
+
+
+def _count(overlaps: NDArray[np.int64]) -> int:
+    """How many comparisons: each shows at both of its pairs, both ways round."""
+    return int(overlaps.sum()) // 4
+
+
+def _opponents(lower: Floats, upper: Floats, same: NDArray[np.bool_], i: int, j: int) -> Floats:
+    """Return the brackets (k, 2) that the pair (i, j) is compared with, at its target i and at its target j."""
+    found = []
+    for target, source in ((i, j), (j, i)):
+        rows = np.flatnonzero(same[target] != same[target, source])
+        rows = rows[rows != target]
+        found.append(np.column_stack([lower[rows, target], upper[rows, target]]))
+    return np.concatenate(found)
+
+
+def _narrow(unit: _Unit) -> _Found:
+    pair = Pair(unit.first, unit.second)
+    if unit.others is not None:
+        others = unit.others
+        pair.refine(unit.tol, enough=lambda low, high: not ((others[:, 0] <= high) & (low <= others[:, 1])).any())
+    lower, upper = pair.bracket
+    return _Found(lower, upper, pair.solves, pair.iterations)
