@@ -28,7 +28,7 @@ class Kernel:
     >>> x = np.array([[0.0], [1.0], [3.0], [7.0]])
     >>> grams = np.stack([x @ x.T, x**2 @ x.T**2, -4 * x @ -x.T])
     >>> Kernel().table(grams, ("x", "x^2", "-2x"), progress=silent).values[0].round(2).tolist()
-    [0.0, 0.13, 0.0]
+    [0.0, 0.06, 0.0]
 
     Source: Kornblith, Norouzi, Lee, Hinton (2019), RBF CKA.
     """

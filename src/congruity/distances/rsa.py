@@ -28,9 +28,9 @@ class RSA:
     >>> import numpy as np
     >>> from congruity.protocols import silent
     >>> x = np.array([[0.0], [1.0], [3.0], [7.0]])
-    >>> grams = np.stack([x @ x.T, x**2 @ x.T**2, -4 * x @ -x.T])
-    >>> RSA().table(grams, ("x", "x^2", "-2x"), progress=silent).values[0].round(2).tolist()
-    [0.0, 0.03, 0.0]
+    >>> grams = np.stack([x @ x.T, x**2 @ x.T**2, abs(x - 3) @ abs(x - 3).T])
+    >>> RSA().table(grams, ("x", "x^2", "|x - 3|"), progress=silent).values[0].round(2).tolist()  # x^2 keeps the order
+    [0.0, 0.0, 0.97]
 
     Source: Kriegeskorte, Mur, Bandettini (2008), Representational similarity analysis.
     """

@@ -30,7 +30,7 @@ class SVCCA:
     >>> grams = np.stack([y @ y.T for y in (x, x[:, ::-1] * [1.0, 0.0], x[:, :1])])
     >>> table = SVCCA().table(grams, ("x", "small feature", "large feature"), progress=silent)
     >>> table.values[0].round(1).tolist(), table.parameters["kept"]
-    ([0.0, 0.9, 0.0], [1, 1, 1])
+    ([0.0, 0.8, 0.0], [1, 1, 1])
 
     Source: Raghu, Gilmer, Yosinski, Sohl-Dickstein (2017).
     """
