@@ -301,10 +301,43 @@ def test_what_these_distances_refuse() -> None:
         CCA(regularization=-1)
     with pytest.raises(InputError, match=r"SVCCA: variance is 0; pass a share in \(0, 1\]"):
         SVCCA(variance=0)
-    with pytest.raises(InputError, match=r"Kernel: bandwidth is 0; pass a positive multiple"):
+    with pytest.raises(InputError, match=r"Kernel: bandwidth is 0; pass a multiple of the median"):
         Kernel(bandwidth=0)
     with pytest.raises(UnknownNameError, match=r"no RSA comparison is named 'kendall'"):
         RSA(comparison="kendall")  # type: ignore[arg-type]
+
+
+def test_rsa_and_cka_ignore_scale_at_any_scale() -> None:
+    x, y = related(9)
+    for distance in (RSA(), CKA()):
+        expected = pairwise([x, y], distance).values
+        for scale in (1e7, 1e70):
+            found = pairwise([x * scale, y], distance, normalize=False).values
+            assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_wide_kernel_keeps_its_digits_to_the_limit() -> None:
+    x, y = related(8)
+    assert table(Kernel(bandwidth=1e6), x, y).values[0, 1] == pytest.approx(table(CKA(), x, y).values[0, 1], abs=1e-6)
+    with pytest.raises(InputError, match="Kernel: bandwidth is 1e-200; pass a multiple"):
+        Kernel(bandwidth=1e-200)
+
+
+@pytest.mark.parametrize("distance", [CKA(), CCA(), SVCCA()], ids=lambda distance: distance.name)
+def test_what_is_constant_but_for_rounding_is_refused(distance: Distance) -> None:
+    x, _ = related(9)
+    with pytest.raises(InputError, match=r"'0' is the same for every sample, so nothing is left once it is centred"):
+        pairwise([np.full((14, 3), 0.1), x], distance, center=False)
+
+
+def test_ridge_from_a_source_that_is_constant_in_training_predicts_the_mean() -> None:
+    _, test = Ridge().split(40)
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        x = np.full((40, 3), 0.3)
+        x[test] += rng.standard_normal((len(test), 3))
+        values = table(Ridge(), x, rng.standard_normal((40, 2))).values
+        assert values[0].tolist() == [1.0, 1.0] and np.isfinite(values).all()
 
 
 # -------------------------------------------------------------------------------------------------------- ridge

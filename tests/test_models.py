@@ -396,12 +396,42 @@ def test_leaving_replaced_mlps_and_unscored_logits_out_changes_no_number(
     finally:
         handle.remove()
     assert spared < sum(seen) - spared, "fewer rows went through the MLP"
-    assert lazy.flops < full.flops
+    replaced = 2.0 * sum(edit.sites.count(mlp) for edit in edits for mlp in mlps) * _positions_run(lazy, rows)
+    logits = 2.0 * len(edits) * (len(rows) - len(scored)) * 32 * model._module.config.vocab_size
+    weights = sum(p.numel() for p in tiny.pair(architecture)[0].parameters() if p.ndim == 2)
+    assert full.flops - lazy.flops == replaced * model.matrix_parameters(model._bridge.blocks[0].mlp) + logits
+    assert 0 < model.matrix_parameters(model._bridge.blocks[0].mlp) < weights / 2
     for a, b in zip(quick, whole, strict=True):
         assert close(a.logit_difference, b.logit_difference[[2, 0]]) and close(a.kl, b.kl[[2, 0]])
         assert all(close(x, y) for (_, x), (_, y) in zip(a.layers, b.layers, strict=True))
     with pytest.raises(ModelError, match="rows to score must be among the rows to run"):
         next(full.run(edits, rows=rows, scored=np.array([3])))
+    with pytest.raises(ModelError, match="a row may be run only once"):
+        next(full.run(edits, rows=np.array([2, 2])))
+
+
+def _positions_run(bound: Any, rows: Any) -> int:
+    """Positions that one run of ``rows`` computes, after the shared prefixes."""
+    return sum(int(np.isin(group.rows, rows).sum()) * group.positions for group in bound.groups)
+
+
+def test_an_mlp_with_a_side_channel_is_computed_for_every_row() -> None:
+    """The side channel has one row where one row is kept, and would broadcast to all."""
+    module = tiny.language_model("llama")
+    block, saved = module.model.layers[0], []
+
+    def remember(_: Any, inputs: Any) -> None:
+        saved[:] = [inputs[0].mean(dim=-1, keepdim=True)]
+
+    def add(_: Any, inputs: Any, output: Any) -> Any:
+        first = output[0] if isinstance(output, tuple) else output
+        return (first + saved[0], *output[1:]) if isinstance(output, tuple) else first + saved[0]
+
+    block.mlp.gate_proj.register_forward_pre_hook(remember)
+    block.register_forward_hook(add)
+    model = load_model(module, tokenizer=tiny.tokenizer(), device="cpu")
+    assert saved, "the model runs through the side channel"
+    assert model.computing_module("blocks.0.hook_mlp_out") is None
 
 
 def test_an_mlp_that_reads_other_rows_is_computed_for_every_row() -> None:

@@ -75,12 +75,12 @@ def blocks(verb: str, argument: str, value: ArrayLike | Iterator[ArrayLike]) -> 
 def samples_of(value: Any) -> int:
     """Return how many samples an array-like seems to have; 0 if it does not say (an iterator of blocks)."""
     shape = getattr(value, "shape", None)
-    return int(shape[0]) if shape else len(value) if isinstance(value, Sequence) else 0
+    return int(shape[0]) if shape else len(value) if isinstance(value, Sequence) else 0  # text is refused later
 
 
 def memory(verb: str, count: int, samples: int) -> None:
-    """Refuse Gram matrices that do not fit: four copies of (count, samples, samples) float64 at the highest."""
-    needed, free = 4 * 8 * count * samples**2, _free_bytes()
+    """Refuse Gram matrices that do not fit: at the highest six copies of (count, samples, samples) float64."""
+    needed, free = 6 * 8 * count * samples**2, _free_bytes()
     if needed > free:
         raise InputError(
             f"{verb}: {count} Gram matrices of {samples} samples need about {needed / 1e9:.1f} GB, and "

@@ -54,7 +54,11 @@ def run_checks(model: Model, examples: Examples, intervention: Intervention) -> 
             "logits and residuals",
         ),
         _check_effect(edited, clean),
-        _check("an edit leaves nothing behind", _distance(unedited, clean), "unedited, before and after"),
+        _check(
+            "an edit leaves nothing behind",
+            max(_distance(unedited, clean), _distance(_one(bound, nothing), clean)),
+            "unedited, beside an edit and after",
+        ),
         _check("the same run twice gives the same bits", _distance(again, edited), "edited run", 0.0),
     ]
     return tuple(checks)

@@ -30,7 +30,7 @@ def pairwise(
     Args:
         reprs: N arrays (samples, features), of any widths; or N Gram matrices (samples, samples) with ``gram=True``.
             An iterator in place of an array gives its features in blocks (samples, some features), and ``reprs`` itself
-            may be a generator: then no more than a block and N Gram matrices are in memory.
+            may be a generator: then memory holds one block, the N Gram matrices and up to five copies of them.
         distance: an object such as ``Spectral(tol=1e-2)``, or the name of a registered one.
         gram: whether ``reprs`` are Gram matrices.
         labels: N names for the table; "0", "1", ... by default.
@@ -52,10 +52,11 @@ def pairwise(
     [[0.0, 0.0, 0.647], [0.0, 0.0, 0.647], [0.647, 0.647, 0.0]]
     """
     measure = distances.by_name(distance) if isinstance(distance, str) else distance
-    if isinstance(reprs, Sequence) and len(reprs):
+    if isinstance(reprs, (Sequence, np.ndarray)) and len(reprs):
         _checks.memory("pairwise", len(reprs), _checks.samples_of(reprs[0]))
     with one_blas_thread():
         grams: list[Floats] = []
+        shapes: list[str] = []
         for k, x in enumerate(reprs):
             name = f"reprs[{k}]"
             if gram:
@@ -64,7 +65,12 @@ def pairwise(
                 )
             else:
                 made = _gram(name, x, center, normalize)
-            _checks.same_samples("pairwise", ("reprs[0]", name), ((grams or [made])[0], made))
+            shapes.append(f"({len(made)}, ...)" if isinstance(x, Iterator) else str(np.shape(x)))
+            if grams and len(made) != len(grams[0]):
+                raise InputError(
+                    f"pairwise: reprs[0] has shape {shapes[0]} and {name} has shape {shapes[-1]}; rows must be the "
+                    "same samples in the same order"
+                )
             grams.append(made)
     names = tuple(str(k) for k in range(len(grams))) if labels is None else tuple(labels)
     if len(grams) == 0:
@@ -148,6 +154,8 @@ def _gram(name: str, x: ArrayLike | Iterator[ArrayLike], center: bool, normalize
         if center:
             h = h - h.mean(axis=0)
         gram += h @ h.T
+    if not normalize and not largest < 1e150:
+        raise InputError(f"pairwise: {name} reaches {largest:.1e}, whose square overflows; pass normalize=True")
     left = float(np.trace(gram))
     _checks.varies("pairwise", name, left**0.5, before**0.5, centred=center)
     return gram / left if normalize else gram * largest**2

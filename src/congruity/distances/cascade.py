@@ -3,7 +3,7 @@
 Congruity compares, at every target, distances within its side with distances from the other side, and uses nothing but
 their order. Procrustes / sqrt(2) <= d_repr <= Procrustes (one SVD) decides most comparisons of sides that lie apart;
 the solver's bounds before its first iteration decide more; only what is then open is iterated on, until it is decided
-or solved. Brackets only ever shrink, so the order is that of the values solved to the tolerance.
+or solved. Brackets only ever shrink: what is decided stays decided.
 """
 
 from __future__ import annotations
@@ -51,12 +51,13 @@ def decide(
         grams: (N, m, m), centred and scaled as they shall be compared.
         labels: N names.
         side: which of two sides each belongs to.
-        tol: relative width at which a value counts as solved; comparisons that are open then are ties.
+        tol: relative width at which a value counts as solved.
         progress: told how many comparisons are decided.
 
     Returns:
-        A table with the middles of the brackets: their order, within every column and between within and across, is
-        that of all values solved to ``tol``, so P1, P2 and C are too. Values as such are coarser. ``parameters`` counts
+        A table with the middles of the brackets. Within every column, and between within and across, their order is
+        that of all exact values, but for the comparisons counted as ``ties``, which are open at ``tol``: there it is
+        that of middles, as in a table solved to ``tol``. Values as such are coarser. ``parameters`` counts
         ``comparisons``, how many ``procrustes`` and ``bounds`` decided, and the ``solves`` (directed problems that were
         iterated on) and ``iterations``.
 
@@ -117,7 +118,7 @@ def decide(
     floor = max(rounding(2.0 * float(np.trace(gram)), grams.shape[1]) for gram in grams)
     for i, j in np.argwhere(lower == 0.0):
         values[i, j] = midpoint(0.0, upper[i, j], floor)
-    counts["ties"] = _count(open_pairs)
+    counts["ties"] = _count(_overlaps(lower, upper, same))
     return DistanceTable("spectral", values, labels, lower, upper, {"tol": tol, **counts})
 
 

@@ -65,7 +65,7 @@ class CCA:
         """Return all pairs of ``grams`` (N, m, m): N eigendecompositions, then the singular values of each pair."""
         n, samples, _ = grams.shape
         whitened = []
-        for gram in centred(grams):
+        for gram in centred(grams, labels, "CCA"):
             eigenvalues, vectors = spectrum(gram)
             penalty = self.regularization * float(eigenvalues.sum()) / samples
             whitened.append(vectors * np.sqrt(eigenvalues / (eigenvalues + penalty)))

@@ -48,6 +48,6 @@ class CKA:
 
     def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m) as one matrix product."""
-        values = one_minus_cosines(centred(grams).reshape(len(grams), -1))
+        values = one_minus_cosines(centred(grams, labels, "CKA").reshape(len(grams), -1))
         progress("cka", len(grams), len(grams))
         return DistanceTable(self.name, values, labels, parameters=self.parameters)

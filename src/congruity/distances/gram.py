@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from congruity.errors import InputError
 from congruity.values import Floats
 
 
-def centred(grams: Floats) -> Floats:
-    """Return H K H for every K of ``grams`` (N, m, m), H = I - 1 1^T / m: Gram matrices of centred representations."""
+def centred(grams: Floats, labels: tuple[str, ...], who: str) -> Floats:
+    """Return H K H for every K of ``grams`` (N, m, m), H = I - 1 1^T / m: Gram matrices of centred representations.
+
+    Raises:
+        InputError: nothing but rounding is left of one of them.
+    """
     columns = grams.mean(axis=1, keepdims=True)  # (N, 1, m)
     result: Floats = grams - columns - columns.transpose(0, 2, 1) + columns.mean(axis=2, keepdims=True)
+    left, before = np.trace(result, axis1=1, axis2=2), np.abs(grams).max(axis=(1, 2))
+    flat = np.flatnonzero(~(left > 1e-13 * grams.shape[1] * before))
+    if len(flat):
+        raise InputError(
+            f"{who}: {labels[flat[0]]!r} is the same for every sample, so nothing is left once it is centred"
+        )
     return result
 
 
@@ -24,7 +35,8 @@ def squared_distances(grams: Floats) -> Floats:
 
 def one_minus_cosines(vectors: Floats) -> Floats:
     """Return 1 - cosine for all pairs of rows (N, d), as one matrix product; exactly 0 on the diagonal, in [0, 2]."""
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = vectors / np.abs(vectors).max(axis=1, keepdims=True)  # or squares overflow
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     values: Floats = np.clip(1.0 - unit @ unit.T, 0.0, 2.0)
     np.fill_diagonal(values, 0.0)
     return values

@@ -36,8 +36,11 @@ class Kernel:
     bandwidth: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.bandwidth < np.inf:
-            raise InputError(f"Kernel: bandwidth is {self.bandwidth}; pass a positive multiple of the median distance")
+        if not 1e-2 <= self.bandwidth <= 1e6:
+            raise InputError(
+                f"Kernel: bandwidth is {self.bandwidth}; pass a multiple of the median distance between 0.01 (below, "
+                "no sample has neighbours) and 1e6"
+            )
 
     @property
     def name(self) -> str:
@@ -69,7 +72,8 @@ class Kernel:
                     f"Kernel: more than half of the pairs of samples of {labels[k]!r} are the same point, so its "
                     "median distance is 0 and sets no bandwidth; leave repeated samples out, or use 'cka'"
                 )
-            kernels[k] = np.exp(-squared / (2.0 * self.bandwidth**2 * median))
-        values = np.minimum(one_minus_cosines(centred(kernels).reshape(len(grams), -1)), 1.0)
+            # less 1, which centring removes: wide kernels keep their digits
+            kernels[k] = np.expm1(-squared / (2.0 * self.bandwidth**2 * median))
+        values = np.minimum(one_minus_cosines(centred(kernels, labels, "Kernel").reshape(len(grams), -1)), 1.0)
         progress("kernel", len(grams), len(grams))
         return DistanceTable(self.name, values, labels, parameters=self.parameters)

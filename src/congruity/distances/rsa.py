@@ -63,15 +63,16 @@ class RSA:
         """Return all pairs of ``grams`` (N, m, m) as one matrix product of N vectors of m (m - 1) / 2."""
         upper = np.triu_indices(grams.shape[1], 1)
         vectors = np.stack([squared_distances(gram[None])[0][upper] for gram in grams])
-        scale = np.abs(vectors).max(axis=1)
+        scale = vectors.max(axis=1, keepdims=True)
+        vectors = vectors / np.where(scale > 0.0, scale, 1.0)
         if self.comparison == "spearman":
             from scipy.stats import rankdata  # SciPy's statistics take half a second to import
 
             # rounding must not break ties, which exact copies of samples make
-            vectors = np.stack([rankdata(np.round(v / s, 12)) for v, s in zip(vectors, scale, strict=True)])
+            vectors = np.stack([rankdata(np.round(v, 12)) for v in vectors])
         if self.comparison != "cosine":
             vectors = vectors - vectors.mean(axis=1, keepdims=True)
-        flat = np.flatnonzero(np.abs(vectors).max(axis=1) <= 1e-12 * scale)
+        flat = np.flatnonzero(np.abs(vectors).max(axis=1) <= 1e-12)
         if len(flat):
             raise InputError(
                 f"RSA: the samples of {labels[flat[0]]!r} are all equally far apart, so its dissimilarities correlate "

@@ -62,7 +62,7 @@ class SVCCA:
     def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m): N eigendecompositions, then the singular values of each pair."""
         n = len(grams)
-        leading = [self._leading(gram) for gram in centred(grams)]
+        leading = [self._leading(gram) for gram in centred(grams, labels, "SVCCA")]
         values = np.zeros((n, n))
         for i, v in enumerate(leading):
             for j, w in enumerate(leading[:i]):

@@ -37,6 +37,7 @@ class Backend(Protocol):
 
     def hook_module(self, hook: str) -> torch.nn.Module: ...
     def computing_module(self, hook: str) -> torch.nn.Module | None: ...  # of an activation replaced only whole
+    def matrix_parameters(self, module: torch.nn.Module) -> int: ...
     def prefix(self, tokens: Tensor) -> Any: ...
     def logits(
         self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None, wanted: Tensor | None = None
@@ -78,8 +79,10 @@ class Bound:
         """
         rows = np.arange(self.n) if rows is None else np.asarray(rows)
         scored = rows if scored is None else np.asarray(scored)
-        if not np.isin(scored, rows).all():
-            raise ModelError("rows to score must be among the rows to run")
+        if not np.isin(scored, rows).all() or not np.isin(rows, np.arange(self.n)).all():
+            raise ModelError("rows to score must be among the rows to run, and those among the examples")
+        if len(np.unique(rows)) < len(rows) or len(np.unique(scored)) < len(scored):
+            raise ModelError("a row may be run only once; select repeated examples before binding")
         smallest = min(len(group.rows) * group.positions for group in self.groups)
         step = max(1, min(len(edits), BATCH_TOKENS // max(1, smallest), 16))
         for start in range(0, len(edits), step):
@@ -251,7 +254,7 @@ class Bound:
             skips[hook] = skip.restore
             selectors.append((module, skip.select))
             rows = int(mask.sum()) * len(index) * replacement.shape[1]
-            self.flops -= 2.0 * rows * sum(p.numel() for p in module.parameters() if p.ndim == 2)
+            self.flops -= 2.0 * rows * self.backend.matrix_parameters(module)
         with hooked(selectors, before=True), self._hooked(skips), self._hooked(replacers):
             yield
 

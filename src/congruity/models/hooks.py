@@ -13,11 +13,10 @@ from torch import Tensor
 @contextmanager
 def hooked(hooks: Iterable[tuple[torch.nn.Module, Callable[..., Any]]], *, before: bool = False) -> Iterator[None]:
     """Register the hook of each module, or its hook before, and remove them all at the end."""
-    handles = [
-        module.register_forward_pre_hook(hook) if before else module.register_forward_hook(hook)
-        for module, hook in hooks
-    ]
+    handles = []
     try:
+        for module, hook in hooks:
+            handles.append(module.register_forward_pre_hook(hook) if before else module.register_forward_hook(hook))
         yield
     finally:
         for handle in handles:

@@ -114,6 +114,10 @@ class TorchModule:
         """None: nothing is known about how the module computes it, so nothing can be left out."""
         return None
 
+    def matrix_parameters(self, module: torch.nn.Module) -> int:
+        """Weights of the matrices in ``module``."""
+        return sum(p.numel() for p in module.parameters() if p.ndim == 2)
+
     def logits(
         self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None, wanted: Tensor | None = None
     ) -> Tensor:

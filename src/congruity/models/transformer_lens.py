@@ -45,7 +45,8 @@ class TransformerLensModel:
         head = module.get_output_embeddings()
         if head is not None:
             embeddings.add(id(head.weight))
-        self._body_parameters = sum(p.numel() for p in module.parameters() if p.ndim == 2 and id(p) not in embeddings)
+        self._matrices = {id(p): p for p in module.parameters() if p.ndim == 2 and id(p) not in embeddings}
+        self._body_parameters = sum(p.numel() for p in self._matrices.values())
         probe = torch.tensor(_PROBE, device=device)
         with torch.inference_mode():
             self._plain_logits = module(input_ids=probe).logits[:, -1].float()
@@ -225,6 +226,10 @@ class TransformerLensModel:
         """The MLP behind an MLP's hook: rows that get another output need not go through it."""
         return self._computing.get(hook)
 
+    def matrix_parameters(self, module: torch.nn.Module) -> int:
+        """Weights of the plain model's matrices in ``module``, without the copies that wrapping makes."""
+        return sum(p.numel() for p in module.parameters() if id(p) in self._matrices)
+
     def _wanted_rows(self, head: Any, inputs: Any) -> Any:
         """Before the unembedding: keep the rows whose logits are wanted.
 
@@ -254,7 +259,7 @@ class TransformerLensModel:
             logits: Tensor = self._module(**arguments).logits[:, -1]
         finally:
             self._wanted = None
-        return logits if wanted is None or self._head is not None else logits[wanted]
+        return logits if wanted is None or len(logits) == len(wanted) else logits[wanted]
 
     def _last_logit(self) -> dict[str, int]:
         return {"logits_to_keep": 1} if self._keeps_logits else {}
@@ -283,22 +288,26 @@ class TransformerLensModel:
         found = {
             hook: mlp for hook, mlp in mlps.items() if isinstance(mlp, torch.nn.Module) and hook.endswith("mlp_out")
         }
-        twice = torch.tensor(_PROBE[:1] * 2, device=self.device)
+        # Two different prompts, three times over: rows that were mixed up, or spread to others, would show.
+        tokens = torch.tensor(_PROBE * 3, device=self.device)
         seen: dict[str, Tensor] = {}
         with torch.no_grad(), hooked((self.hook_module(hook), recorder(hook, seen)) for hook in found):
-            plain = self.logits(twice, None, 1, None)
+            plain = self.logits(tokens, None, 1, None)
         if set(seen) != set(found):
             return {}
-        row = torch.tensor([True, False], device=self.device)
-        skips = {hook: Skipper(seen[hook][:1], row) for hook in found}
-        try:
-            with (
-                torch.no_grad(),
-                hooked(((found[hook], skip.select) for hook, skip in skips.items()), before=True),
-                hooked((self.hook_module(hook), skip.restore) for hook, skip in skips.items()),
-            ):
-                both = self.logits(twice, None, 1, None)
-        except (RuntimeError, TypeError, ValueError, AttributeError, IndexError):
-            return {}  # an MLP that is fed or read in some other way: it is computed for every row
-        same = float((both - plain).abs().max()) <= 1e-4 * float(plain.abs().max())  # False for NaN
-        return found if same else {}
+        for replaced in ((True, False, False), (True,)):
+            rows = len(_PROBE) * len(replaced)
+            row = torch.tensor(replaced, device=self.device)
+            skips = {hook: Skipper(value[: len(_PROBE)], row) for hook, value in seen.items()}
+            try:
+                with (
+                    torch.no_grad(),
+                    hooked(((found[hook], skip.select) for hook, skip in skips.items()), before=True),
+                    hooked((self.hook_module(hook), skip.restore) for hook, skip in skips.items()),
+                ):
+                    skipped = self.logits(tokens[:rows], None, 1, None)
+            except (RuntimeError, TypeError, ValueError, AttributeError, IndexError):
+                return {}  # an MLP that is fed or read in some other way: it is computed for every row
+            if not float((skipped - plain[:rows]).abs().max()) <= 1e-4 * float(plain.abs().max()):  # also for NaN
+                return {}
+        return found
