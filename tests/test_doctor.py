@@ -92,6 +92,15 @@ def test_a_good_model_passes_every_check(kind: str) -> None:
     doctor.require(checks, "tiny")
 
 
+def test_probes_of_text_make_a_batch_and_need_padding() -> None:
+    model, examples = tiny.pair("llama")[1], tiny.Words().examples()
+    groups = model.bind(examples.select(doctor.probes(examples)), Resample()).groups
+    assert len(groups) > 1 and max(len(group.rows) for group in groups) > 1
+    ioi = cg.tasks.ioi(n=200).examples()
+    chosen = [str(ioi.clean[row]).split() for row in doctor.probes(ioi)]
+    assert len(chosen) == 4 and len({len(words) for words in chosen}) < 4
+
+
 @pytest.mark.parametrize("fault", CHECKS)
 def test_a_sabotaged_model_fails_the_right_check(fault: str) -> None:
     model = Sabotaged(tiny.module_model(tiny.net(strength=0.3)), fault)

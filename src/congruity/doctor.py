@@ -31,7 +31,7 @@ def run_checks(model: Model, examples: Examples, intervention: Intervention) -> 
 
     Binding already proves that both prompts of a pair are equally long and that answers are one token.
     """
-    few = examples.select(_shortest_middle_longest(examples))
+    few = examples.select(probes(examples))
     bound = model.bind(few, intervention)
     nothing = Edit((), intervention.name)  # runs afresh, where None would give back what ran already
     everything = Edit(model.sites, intervention.name)
@@ -75,10 +75,22 @@ def require(checks: tuple[Check, ...], model: str) -> None:
         )
 
 
-def _shortest_middle_longest(examples: Examples) -> NDArray[np.intp]:
-    """Row numbers: different lengths, so that padding is exercised."""
-    lengths = [len(prompt) for prompt in examples.clean] if isinstance(examples.clean, tuple) else [0] * len(examples)
-    return np.unique([np.argmin(lengths), len(examples) // 2, np.argmax(lengths)]).astype(np.intp)
+def probes(examples: Examples) -> NDArray[np.intp]:
+    """Return the rows that the checks run on, at most four.
+
+    The shortest and the longest prompt, so that padding is exercised, and a middle one with the prompt most like it,
+    which an adapter will put into one batch with it. Of arrays, which are one batch, three.
+    """
+    middle = len(examples) // 2
+    if not isinstance(examples.clean, tuple):
+        return np.unique([0, middle, len(examples) - 1]).astype(np.intp)
+    words = [prompt.split() for prompt in examples.clean]
+    alike = [
+        -1 if row == middle or len(other) != len(words[middle]) else sum(map(str.__eq__, other, words[middle]))
+        for row, other in enumerate(words)
+    ]
+    lengths = [len(prompt) for prompt in examples.clean]
+    return np.unique([np.argmin(lengths), middle, np.argmax(alike), np.argmax(lengths)]).astype(np.intp)
 
 
 def _one(bound: BoundModel, edit: Edit | None, rows: Any = None) -> Outputs:
