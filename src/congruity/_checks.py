@@ -17,8 +17,6 @@ MIN_SAMPLES = 3
 #: A Gram matrix may miss symmetry, or have negative eigenvalues, by this share of its largest entry or eigenvalue.
 #: Wide enough for a Gram matrix computed in float32 from some thousand features, and no wider.
 GRAM_TOLERANCE = 1e-4
-
-
 #: Features converted to float64 and multiplied at a time.
 BLOCK = 4096
 

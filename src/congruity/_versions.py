@@ -1,11 +1,18 @@
-"""Versions of what computed a result, read from package metadata: nothing is imported for it."""
+"""What computed a result: the machine, and versions read from package metadata (nothing is imported for it)."""
 
 from __future__ import annotations
 
+import os
 import platform
+import sys
 from importlib.metadata import PackageNotFoundError, version
 
 _NAMES = ("congruity", "numpy", "scipy", "torch", "transformers", "transformer-lens")
+
+
+def machine() -> str:
+    """Return cores, architecture and system in words."""
+    return f"{os.cpu_count()} CPU cores, {platform.machine()}, {sys.platform}"
 
 
 def versions() -> dict[str, str]:

@@ -94,7 +94,8 @@ def run_demo(
     measure = distance or distances.Spectral()
     a = runner.fingerprint(A)
     noise, noise_behaviour = runner.noise_inside_gates()
-    others = [runner.fingerprint(name) for name in (B, f"{A}+noise={noise:g}", f"{A}+random")]
+    noisy = runner.fingerprint(f"{A}+noise={noise:g}")  # before B: its model is still loaded
+    others = [runner.fingerprint(B), noisy, runner.fingerprint(f"{A}+random")]
     half = np.arange(a.n) < a.n // 2
     pairs = [
         (a, others[0], "main", "two language models"),

@@ -6,14 +6,12 @@ One file and one line here for each; their last results are kept in the reposito
 from __future__ import annotations
 
 import os
-import platform
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from congruity._registry import lookup
-from congruity._versions import versions
+from congruity._versions import machine, versions
 from congruity.bench import distances
 from congruity.clock import peak_rss_mb
 from congruity.protocols import Progress
@@ -39,11 +37,14 @@ def run(name: str, *, seed: int, small: bool, progress: Progress) -> dict[str, A
     Raises:
         UnknownNameError: no benchmark has that name.
     """
-    measured = lookup("benchmark", name, REGISTRY).run(seed, small, progress)
-    return measured | {
-        "seed": seed,
-        "small": small,
-        "peak_rss_mb": round(peak_rss_mb(), 1),
-        "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}, {sys.platform}",
+    return lookup("benchmark", name, REGISTRY).run(seed, small, progress) | {"seed": seed, "small": small} | about()
+
+
+def about() -> dict[str, Any]:
+    """Return the machine, its threads, the versions and the peak memory of this process so far."""
+    return {
+        "machine": machine(),
+        "threads": os.environ.get("OMP_NUM_THREADS", "default"),
         "versions": versions(),
+        "peak_rss_mb": round(peak_rss_mb(), 1),
     }
