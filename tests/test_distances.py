@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import inv, orthogonal_procrustes, sqrtm, subspace_angles
 from scipy.spatial.distance import cosine, pdist
 from scipy.stats import pearsonr, spearmanr
 
-from congruity import estimate, pairwise
+from congruity import d_repr, estimate, pairwise
 from congruity.distances import (
     CCA,
     CKA,
@@ -30,8 +31,9 @@ from congruity.distances import (
     by_name,
 )
 from congruity.distances.cascade import decide
+from congruity.distances.gram import square_roots
 from congruity.distances.spectral_ball import SpectralBall
-from congruity.distances.spectral_pair import Pair
+from congruity.distances.spectral_pairs import Pairs, solve
 from congruity.errors import InputError, UnknownNameError
 from congruity.measure import standard_gram
 from congruity.protocols import Distance, silent
@@ -159,6 +161,58 @@ def test_values_of_prepared_representations_lie_in_the_declared_range(distance: 
     values = pairwise(reprs, distance).values
     assert low <= values.min() and values.max() <= high + 1e-12
     assert not distance.traits.larger_is_closer
+
+
+# --------------------------------------------------------------------------------------- any namespace, any device
+
+
+@EVERY
+@pytest.mark.parametrize("widths", [(7, 4, 4, 30), (3, 3, 3, 3)])
+def test_tensors_give_the_numbers_of_arrays(distance: Distance, widths: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal((31, 40)) * np.arange(1, 41) ** -0.7
+    reprs = [base[:, :w] + 0.3 * rng.standard_normal((31, w)) for w in widths]
+    arrays = pairwise(reprs, distance)
+    tensors = pairwise([torch.from_numpy(h) for h in reprs], distance)
+    slack = width(arrays) + width(tensors) if arrays.lower is not None else 1e-9
+    assert (np.abs(arrays.values - tensors.values) <= slack).all()
+    if arrays.lower is not None and arrays.upper is not None and tensors.lower is not None:
+        assert (tensors.lower <= arrays.upper + 1e-12).all() and (arrays.lower <= tensors.upper + 1e-12).all()
+        assert tensors.parameters["unfinished"] == 0
+
+
+def test_a_batch_of_pairs_solves_each_as_alone() -> None:
+    roots = square_roots(np.stack([standard_gram(h @ h.T) for h in groups(4)]))
+    first, second = roots[[0, 0, 1, 3, 0]], roots[[1, 7, 8, 4, 0]]
+    together = solve(first, second, 1e-5)
+    for a, b, found in zip(first, second, together, strict=True):
+        alone = solve(a[None], b[None], 1e-5)[0]
+        assert found.finished and found.iterations == alone.iterations
+        assert found[:3] == pytest.approx(alone[:3], rel=1e-9, abs=1e-12)
+    assert together[4].value == 0.0 and together[4].iterations == 0
+
+
+def test_what_is_not_one_kind_of_array_is_refused() -> None:
+    x = torch.ones(5, 2, dtype=torch.float64) * torch.arange(5.0)[:, None]
+    with pytest.raises(InputError, match=r"reprs\[0\] is in numpy on cpu and reprs\[1\] in torch on cpu; bring all"):
+        pairwise([x.numpy(), x], "cka")
+    with pytest.raises(InputError, match=r"reprs\[0\] is complex \(torch.complex64\); pass real and imaginary parts"):
+        pairwise([x.to(torch.complex64)], "cka")
+    broken = x.clone()
+    broken[4, 0] = torch.nan
+    with pytest.raises(InputError, match=r"reprs\[0\] holds 1 NaN or infinite values of 10"):
+        pairwise([broken], "cka")
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16, torch.int64])
+def test_tensors_of_other_kinds_and_with_gradients_are_taken(kind: torch.dtype) -> None:
+    x = (torch.arange(24.0).reshape(8, 3) ** 2 % 7).to(kind)
+    y = x.clone().requires_grad_() if kind.is_floating_point else x.clone()
+    assert pairwise([x, y], "procrustes").values[0, 1] == 0.0
+    assert float(d_repr(x, y)) == 0.0
+
+
+# ------------------------------------------------------------------------------------------------ the registry
 
 
 def test_by_name() -> None:
@@ -434,7 +488,7 @@ def test_processes_change_no_bit() -> None:
     names = tuple(str(k) for k in range(len(reprs)))
     grams = np.stack([x @ x.T for x in reprs])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("congruity.distances.spectral._HEAVY_PAIRS", 0)
+        patch.setattr("congruity.distances.spectral_pairs._HEAVY_PAIRS", 0)
         several = Spectral().table(grams, names, progress=silent)
     one = Spectral().table(grams, names, progress=silent)
     assert (several.values == one.values).all() and (several.lower == one.lower).all()
@@ -490,15 +544,16 @@ def test_bounds_are_those_of_feasible_points_at_every_iteration(spread: float) -
     _, singular_values, right = np.linalg.svd(first.cross)
     first.start(singular_values, right)
     for _ in range(400):
-        first.step()
+        first.step(np.arange(1))
     assert first.upper - first.lower <= 1e-5 * first.target
     for _ in range(40):  # from zero, not from the good start
-        second.step()
+        second.step(np.arange(1))
         assert second.lower <= first.upper and first.lower <= second.upper
 
 
-def ball(h1: Floats, h2: Floats) -> tuple[Floats, Floats, float, float]:
-    return np.square(h1).sum(axis=1), h2 @ h1.T, float(np.square(h2).sum()), 1e-13
+def ball(h1: Floats, h2: Floats) -> tuple[Floats, ...]:
+    squares = np.square(h1).sum(axis=1)[None]
+    return squares, (h2 @ h1.T)[None], np.array([np.square(h2).sum()]), np.array([1e-13]), np.array([np.inf])
 
 
 def test_a_representation_that_never_varies_is_at_the_norm_of_the_other() -> None:
@@ -563,9 +618,9 @@ def test_similar_representations_need_few_iterations() -> None:
     roots = [np.linalg.svd(h.T, full_matrices=False) for h in reprs]
     halves = [size[:, None] * right for _, size, right in roots]
     for i, j in itertools.combinations(range(4), 2):
-        both = Pair(halves[i], halves[j])
+        both = Pairs(halves[i][None], halves[j][None])
         both.refine_both(1e-3)
-        assert both.iterations <= 40
+        assert both.iterations[0] <= 40
 
 
 def test_spectral_refuses_a_bad_tolerance() -> None:

@@ -7,12 +7,14 @@ from typing import Any
 import cvxpy as cp
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from congruity.distances import REGISTRY, Procrustes, Spectral
+from congruity.distances import REGISTRY, Procrustes, Ridge, Spectral
 from congruity.errors import InputError, UnknownNameError
 from congruity.measure import d_repr, pairwise, standard_gram
+from congruity.protocols import silent
 from congruity.values import Floats
 
 
@@ -96,7 +98,7 @@ def test_d_repr_and_the_spectral_table_agree() -> None:
 
 
 def test_an_unfinished_search_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("congruity.distances.spectral_pair.MAX_ITERATIONS", 2)
+    monkeypatch.setattr("congruity.distances.spectral_pairs.MAX_ITERATIONS", 2)
     rng = np.random.default_rng(3)
     result = d_repr(
         rng.standard_normal((30, 30)) * np.exp(rng.standard_normal(30)), rng.standard_normal((30, 9)), tol=1e-8
@@ -234,3 +236,93 @@ def test_what_pairwise_refuses_of_blocks_and_memory(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("congruity._checks._free_bytes", lambda: 1000.0)
     with pytest.raises(InputError, match=r"2 Gram matrices of 9 samples need about 0\.0 GB, and 0\.0 GB are free"):
         pairwise([x, x], "cka")
+
+
+# ---------------------------------------------------------------------------------------------------- held out
+
+
+def test_held_out_distances_bracket_a_population_whose_distance_is_known() -> None:
+    """x = a z and y = b z with independent, bounded z: the squared distance from x to y is the sum of (b - a)_+^2."""
+    a, b = np.array([2.0, 1.0, 1.0, 0.5]), np.array([1.0, 1.0, 0.2, 1.5])
+    exact = max(np.square(np.maximum(b - a, 0.0)).sum(), np.square(np.maximum(a - b, 0.0)).sum())
+    found = []
+    for seed in range(60):
+        z = np.random.default_rng(seed).uniform(-1.0, 1.0, (80, 4)) * np.sqrt(3.0)
+        found.append(d_repr(z * a, z * b, held_out=0.5, shuffles=0, normalize=False, seed=seed).held_out)
+    numbers = np.array([[h.train, h.test, h.lower, h.upper] for h in found if h is not None]) ** 2 / 80
+    means, errors = numbers.mean(axis=0), numbers.std(axis=0) / np.sqrt(60)
+    assert means[0] + 3 * errors[0] < exact < means[1] - 3 * errors[1]
+    assert (numbers[:, 2] <= exact).all() and (exact <= numbers[:, 3]).all()
+
+
+@pytest.mark.parametrize(("m", "plug_in"), [(20, 0.06), (80, 0.27), (320, 0.76)])
+def test_unrelated_representations_look_related_where_samples_are_few_and_the_null_shows_it(
+    m: int, plug_in: float
+) -> None:
+    """THEORY.md T6(d): independent normal representations of 40 dimensions, half of the samples in training."""
+    x, y = np.random.default_rng(0).standard_normal((2, m, 40))
+    result = d_repr(x, y, held_out=0.5).held_out
+    assert result is not None and (result.n_train, result.n_test) == (m // 2, m // 2)
+    assert result.train**2 == pytest.approx(plug_in, abs=0.03) and result.test > 1.0 and result.upper > 1.0
+    assert np.mean(result.null_train) == pytest.approx(result.train, abs=0.05)
+    assert np.mean(result.null_test) == pytest.approx(result.test, abs=0.1)
+
+
+def test_what_holds_on_all_samples_holds_on_others() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((60, 5))
+    same = d_repr(x, 3.0 * x @ np.linalg.qr(rng.standard_normal((9, 9)))[0][:5] + 1.0, held_out=0.3).held_out
+    assert same is not None and same.train <= 1e-6 and same.test <= 1e-6 and min(same.null_train) > 0.5
+    assert (same.n_train, same.n_test) == (42, 18)
+    again = d_repr(x, 3.0 * x, held_out=0.3, seed=1).held_out
+    assert again is not None and again.null_train != same.null_train
+    assert d_repr(x, x).held_out is None
+
+
+def test_what_held_out_refuses() -> None:
+    x = np.random.default_rng(0).standard_normal((5, 2))
+    with pytest.raises(InputError, match=r"d_repr: held_out is 1; pass a number between 0\.05 and 0\.95"):
+        d_repr(x, x, held_out=1)
+    with pytest.raises(InputError, match=r"d_repr: confidence is 0\.1; pass a number between 0\.5 and 0\.9999"):
+        d_repr(x, x, held_out=0.5, confidence=0.1)
+    with pytest.raises(InputError, match=r"held_out needs at least 6 samples to split and shuffles >= 0; here are 5"):
+        d_repr(x, x, held_out=0.5)
+    spike = np.zeros((8, 1))
+    spike[7] = 1.0
+    with pytest.raises(InputError, match=r"d_repr: Y on the training samples is the same for every sample"):
+        for seed in range(20):
+            d_repr(np.arange(8.0)[:, None], spike, held_out=0.5, seed=seed)
+
+
+# ----------------------------------------------------------------------------------------------- uniform R^2
+
+
+def test_uniform_ridge_is_the_uniform_average_of_scikit_learn() -> None:
+    from sklearn.linear_model import Ridge as Reference
+    from sklearn.metrics import r2_score
+
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 6))
+    y = x @ rng.standard_normal((6, 3)) * [1.0, 100.0, 1e-3] + rng.standard_normal((60, 3)) * [0.1, 100.0, 5e-3]
+    padded = np.hstack([y, np.full((60, 1), 7.0)])  # a constant feature has no R^2
+    train, test = Ridge().split(60)
+    penalty = 1e-2 * np.square(x[train] - x[train].mean(axis=0)).sum() / len(train)
+    predicted = Reference(alpha=penalty, solver="svd").fit(x[train], y[train]).predict(x[test])
+    deviation = np.square(y[test] - y[train].mean(axis=0)).mean(axis=0)  # around the training mean, as ours
+    uniform = (np.square(predicted - y[test]).mean(axis=0) / deviation).mean()
+    for target in (padded, iter([padded[:, :2], padded[:, 2:]]), torch.from_numpy(padded)):
+        source = torch.from_numpy(x) if isinstance(target, torch.Tensor) else x
+        found = pairwise([source, target], Ridge(alphas=(1e-2,), r2="uniform")).values[0, 1]
+        assert found == pytest.approx(uniform, rel=1e-9)
+    assert found == pytest.approx(1.0 - r2_score(y[test], predicted, multioutput="uniform_average"), abs=0.02)
+    assert abs(found - pairwise([x, padded], Ridge(alphas=(1e-2,))).values[0, 1]) > 0.1
+
+
+def test_what_uniform_ridge_refuses() -> None:
+    grams = np.stack([np.eye(6), np.eye(6)])
+    with pytest.raises(InputError, match=r"r2='uniform'\) weighs features, and a Gram matrix has none; pass repres"):
+        pairwise(grams, Ridge(r2="uniform"), gram=True)
+    with pytest.raises(InputError, match=r"Ridge: r2='uniform' and target Gram matrices do not go together; use"):
+        Ridge(r2="uniform").table(grams, ("a", "b"), progress=silent)
+    with pytest.raises(UnknownNameError, match="no Ridge r2 is named 'mean'"):
+        Ridge(r2="mean")  # type: ignore[arg-type]

@@ -38,6 +38,7 @@ _HOMES = {
     "congruity.pipeline": ("compare", "fingerprint"),
     "congruity.values": (
         "Certified",
+        "HeldOut",
         "Circuit",
         "Congruity",
         "DistanceTable",
@@ -61,6 +62,7 @@ __all__ = [
     "Examples",
     "Fingerprint",
     "Gates",
+    "HeldOut",
     "Implementation",
     "Site",
     "TorchModule",

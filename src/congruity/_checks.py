@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array, to_device
+from numpy.typing import NDArray
 
 from congruity.errors import InputError
 
 Floats = NDArray[np.float64]
+Array = Any  # of any namespace with the array API
 
 MIN_SAMPLES = 3
 #: A Gram matrix may miss symmetry, or have negative eigenvalues, by this share of its largest entry or eigenvalue.
@@ -21,44 +23,64 @@ GRAM_TOLERANCE = 1e-4
 BLOCK = 4096
 
 
-def numeric(verb: str, argument: str, value: ArrayLike, ndim: int) -> NDArray[Any]:
-    """Return ``value`` as it is, with ``ndim`` axes; refuse text, objects, complex numbers, NaN and infinity."""
-    try:
-        array: NDArray[Any] = np.asarray(value)
-    except ValueError:
-        raise InputError(f"{verb}: {argument} has rows of unequal length; pass a rectangular array") from None
-    if array.dtype.kind == "c":
-        raise InputError(f"{verb}: {argument} is complex ({array.dtype}); pass real and imaginary parts as features")
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"{verb}: {argument} has dtype {array.dtype}, which is not numeric; pass an array of numbers")
+def numeric(verb: str, argument: str, value: Any, ndim: int) -> Array:
+    """Return ``value`` with ``ndim`` axes, a tensor as one; refuse text, objects, complex, NaN, infinity."""
+    array = _array(verb, argument, value)
+    xp = array_namespace(array)
     if array.ndim != ndim:
-        raise InputError(f"{verb}: {argument} has shape {array.shape}; pass an array with {ndim} axes")
-    bad = array.size - int(np.isfinite(array).sum())
+        raise InputError(f"{verb}: {argument} has shape {tuple(array.shape)}; pass an array with {ndim} axes")
+    bad = int(xp.sum(xp.astype(~xp.isfinite(array), xp.int64)))
     if bad:
-        raise InputError(f"{verb}: {argument} holds {bad} NaN or infinite values of {array.size}; drop these samples")
+        size = math.prod(array.shape)
+        raise InputError(f"{verb}: {argument} holds {bad} NaN or infinite values of {size}; drop these samples")
     return array
 
 
-def real_array(verb: str, argument: str, value: ArrayLike, ndim: int) -> Floats:
-    """Return ``value`` as float64, checked as by `numeric`."""
-    return np.asarray(numeric(verb, argument, value, ndim), dtype=np.float64)
+def _array(verb: str, argument: str, value: Any) -> Array:
+    if is_array_api_obj(value) and not is_numpy_array(value):
+        array = value.detach() if hasattr(value, "detach") else value
+        kinds = ("bool", "integral", "real floating", "complex floating")
+        kind = next(k for k in kinds if array_namespace(array).isdtype(array.dtype, k))
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            raise InputError(f"{verb}: {argument} has rows of unequal length; pass a rectangular array") from None
+        kind = {"c": "complex floating", "f": "real floating", "i": "integral", "u": "integral", "b": "bool"}.get(
+            array.dtype.kind, ""
+        )
+    if kind == "complex floating":
+        raise InputError(f"{verb}: {argument} is complex ({array.dtype}); pass real and imaginary parts as features")
+    if not kind:
+        raise InputError(f"{verb}: {argument} has dtype {array.dtype}, which is not numeric; pass an array of numbers")
+    return array
 
 
-def representation(verb: str, argument: str, value: ArrayLike) -> Floats:
+def real_array(verb: str, argument: str, value: Any, ndim: int) -> Floats:
+    """Return ``value`` as float64 on the host, checked as by `numeric`."""
+    return np.asarray(to_device(_float64(numeric(verb, argument, value, ndim)), "cpu"))
+
+
+def _float64(array: Array) -> Array:
+    xp = array_namespace(array)
+    return xp.astype(array, xp.float64, copy=False)
+
+
+def representation(verb: str, argument: str, value: Any) -> Floats:
     """Return a checked (samples, features) array with at least three samples and one feature, as float64."""
-    return np.asarray(_shaped(verb, argument, value), dtype=np.float64)
+    return np.asarray(to_device(_float64(_shaped(verb, argument, value)), "cpu"))
 
 
-def blocks(verb: str, argument: str, value: ArrayLike | Iterator[ArrayLike]) -> Iterator[Floats]:
+def blocks(verb: str, argument: str, value: Any) -> Iterator[Array]:
     """Yield a checked representation in blocks of features, as float64; an iterator is taken to yield blocks itself."""
     if not isinstance(value, Iterator):
         array = _shaped(verb, argument, value)
         for start in range(0, array.shape[1], BLOCK):
-            yield np.asarray(array[:, start : start + BLOCK], dtype=np.float64)
+            yield _float64(array[:, start : start + BLOCK])
         return
     samples = None
     for number, part in enumerate(value):
-        block = representation(verb, f"{argument}, block {number}", part)
+        block = _float64(_shaped(verb, f"{argument}, block {number}", part))
         if samples not in (None, len(block)):
             raise InputError(
                 f"{verb}: {argument}, block {number} has {len(block)} samples and block 0 has {samples}; blocks hold "
@@ -95,40 +117,42 @@ def _free_bytes() -> float:
         return math.inf
 
 
-def _shaped(verb: str, argument: str, value: ArrayLike) -> NDArray[Any]:
+def _shaped(verb: str, argument: str, value: Any) -> Array:
     array = numeric(verb, argument, value, 2)
-    samples, features = array.shape
+    samples, features = shape = tuple(array.shape)
     if samples < MIN_SAMPLES:
-        raise InputError(f"{verb}: {argument} has {samples} samples (shape {array.shape}); pass at least {MIN_SAMPLES}")
+        raise InputError(f"{verb}: {argument} has {samples} samples (shape {shape}); pass at least {MIN_SAMPLES}")
     if features == 0:
-        raise InputError(f"{verb}: {argument} has no features (shape {array.shape}); pass at least one column")
+        raise InputError(f"{verb}: {argument} has no features (shape {shape}); pass at least one column")
     return array
 
 
-def gram(verb: str, argument: str, value: ArrayLike) -> Floats:
+def gram(verb: str, argument: str, value: Any) -> Array:
     """Return a checked Gram matrix (samples, samples): exactly symmetric, positive semi-definite within tolerance."""
-    array = real_array(verb, argument, value, 2)
-    samples, columns = array.shape
+    array = _float64(numeric(verb, argument, value, 2))
+    xp = array_namespace(array)
+    samples, columns = shape = tuple(array.shape)
     if samples != columns:
         raise InputError(
-            f"{verb}: {argument} has shape {array.shape} but a Gram matrix is square; "
+            f"{verb}: {argument} has shape {shape} but a Gram matrix is square; "
             f"pass X @ X.T, or drop gram=True to pass the representation itself"
         )
     if samples < MIN_SAMPLES:
-        raise InputError(f"{verb}: {argument} has {samples} samples (shape {array.shape}); pass at least {MIN_SAMPLES}")
-    largest = float(np.abs(array).max())
-    skew = float(np.abs(array - array.T).max())
+        raise InputError(f"{verb}: {argument} has {samples} samples (shape {shape}); pass at least {MIN_SAMPLES}")
+    largest = float(xp.max(xp.abs(array)))
+    skew = float(xp.max(xp.abs(array - array.T)))
     if skew > GRAM_TOLERANCE * largest:
         raise InputError(
             f"{verb}: {argument} is not symmetric (entries differ by {skew:.3g}, the largest is {largest:.3g}); "
             f"pass X @ X.T over the same samples"
         )
-    symmetric: Floats = (array + array.T) / 2
-    eigenvalues = np.linalg.eigvalsh(symmetric)
-    if eigenvalues[0] < -GRAM_TOLERANCE * max(float(eigenvalues[-1]), 0.0):
+    symmetric = (array + array.T) / 2
+    eigenvalues = xp.linalg.eigvalsh(symmetric)
+    lowest, highest = float(eigenvalues[0]), float(eigenvalues[-1])
+    if lowest < -GRAM_TOLERANCE * max(highest, 0.0):
         raise InputError(
-            f"{verb}: {argument} is not positive semi-definite (eigenvalues from {eigenvalues[0]:.3g} to "
-            f"{eigenvalues[-1]:.3g}); pass X @ X.T, not distances or correlations with gaps"
+            f"{verb}: {argument} is not positive semi-definite (eigenvalues from {lowest:.3g} to {highest:.3g}); "
+            f"pass X @ X.T, not distances or correlations with gaps"
         )
     return symmetric
 
@@ -157,3 +181,9 @@ def tolerance(verb: str, value: float) -> float:
     if not 1e-8 <= number <= 0.5:
         raise InputError(f"{verb}: tol is {value!r}; pass a relative tolerance between 1e-8 and 0.5, such as 1e-3")
     return number
+
+
+def between(verb: str, argument: str, value: float, low: float, high: float) -> None:
+    """Refuse a number outside [low, high]."""
+    if not low <= value <= high:
+        raise InputError(f"{verb}: {argument} is {value}; pass a number between {low:g} and {high:g}")

@@ -452,11 +452,42 @@ class Fingerprint:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """What a distance measured on some samples says of the population that they were drawn from.
+
+    The distance of the samples that a map is fitted on is too low on average, what the map does on fresh samples too
+    high: E train^2 <= population^2 <= E test^2. The bracket is Hoeffding's for independent samples. It takes the
+    largest norm seen for the largest there is, and the centre and scale of the training samples for given; both are
+    assumptions. ``null_train`` and ``null_test`` are the same with the samples of one side shuffled: where
+    ``null_train`` is far below ``null_test``, there are too few samples for the number of directions, and a low
+    ``train`` means little.
+
+    Attributes:
+        train, test: distance on the training samples, and of its maps on the held-out ones.
+        lower, upper: bracket of the population distance.
+        confidence: chance that the bracket holds it.
+        null_train, null_test: train and test for each shuffle.
+        n_train, n_test: numbers of samples.
+    """
+
+    train: float
+    test: float
+    lower: float
+    upper: float
+    confidence: float
+    null_train: tuple[float, ...]
+    null_test: tuple[float, ...]
+    n_train: int
+    n_test: int
+
+
+@dataclass(frozen=True)
 class Certified:
     """A distance with a proof: ``lower <= exact <= upper``. ``float(result)`` is ``value``.
 
     ``directions`` holds (value, lower, upper) for x -> y and y -> x; ``status`` is "converged" when the bracket is
-    within the tolerance asked for, else says what was reached.
+    within the tolerance asked for, else says what was reached. The proof is about these samples; ``held_out``, where it
+    was asked for, about others.
     """
 
     value: float
@@ -465,6 +496,7 @@ class Certified:
     directions: tuple[tuple[float, float, float], tuple[float, float, float]]
     iterations: int
     status: str
+    held_out: HeldOut | None = None
 
     def __float__(self) -> float:
         return self.value

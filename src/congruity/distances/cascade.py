@@ -9,21 +9,20 @@ or solved. Brackets only ever shrink: what is decided stays decided.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from congruity import _checks
 from congruity._digest import digest
-from congruity.distances.procrustes import rounding, square_root
-from congruity.distances.spectral_pair import Pair, midpoint
+from congruity.distances.gram import square_roots
+from congruity.distances.procrustes import squared_procrustes
+from congruity.distances.spectral_pairs import Pairs, midpoint, place
 from congruity.engine import each
 from congruity.errors import InputError
 from congruity.protocols import Progress, silent
 from congruity.values import DistanceTable, Floats
-
-_HEAVY_PAIRS = 60  # from here on, one process a core
 
 
 class _Unit(NamedTuple):
@@ -78,8 +77,9 @@ def decide(
         raise InputError(f"decide: {len(side)} entries with sides {sorted(set(side))} for {len(grams)} Gram matrices; "
                          "give each one of two sides")  # fmt: skip
     same = first[:, None] == first[None, :]
-    roots = [square_root(gram) for gram in grams]
-    lower, upper = _procrustes(roots)
+    roots = square_roots(grams)
+    squared, floor = squared_procrustes(roots)
+    lower, upper = np.sqrt(np.maximum(squared / 2.0 - floor, 0.0)), np.sqrt(np.maximum(squared, 0.0) + floor)
     comparisons = _count(_overlaps(np.zeros_like(lower), np.ones_like(upper), same))
     counts = {"pairs": len(grams) * (len(grams) - 1) // 2, "comparisons": comparisons, "solves": 0, "iterations": 0}
     open_pairs = _overlaps(lower, upper, same)
@@ -89,8 +89,7 @@ def decide(
         units = [
             _Unit(roots[i], roots[j], _opponents(lower, upper, same, i, j) if iterate else None, tol) for i, j in chosen
         ]
-        where: Literal["here", "processes"] = "processes" if len(units) > _HEAVY_PAIRS else "here"
-        for (i, j), found in zip(chosen, each(_narrow, units, where=where), strict=True):
+        for (i, j), found in zip(chosen, each(_narrow, units, where=place(len(units))), strict=True):
             lower[i, j] = lower[j, i] = max(lower[i, j], found.lower)
             upper[i, j] = upper[j, i] = min(upper[i, j], found.upper)
             counts["solves"] += found.solves
@@ -114,26 +113,9 @@ def decide(
         open_pairs = _overlaps(lower, upper, same)
     progress("comparisons", comparisons, comparisons)
     _share(grams, lower, upper)
-    values = (lower + upper) / 2.0
-    floor = max(rounding(2.0 * float(np.trace(gram)), grams.shape[1]) for gram in grams)
-    for i, j in np.argwhere(lower == 0.0):
-        values[i, j] = midpoint(0.0, upper[i, j], floor)
+    values = midpoint(lower, upper, floor)
     counts["ties"] = _count(_overlaps(lower, upper, same))
     return DistanceTable("spectral", values, labels, lower, upper, {"tol": tol, **counts})
-
-
-def _procrustes(roots: list[Floats]) -> tuple[Floats, Floats]:
-    """Return lower and upper bounds (N, N) of d_repr: Procrustes / sqrt(2) and Procrustes, rounding included."""
-    n = len(roots)
-    lower, upper = np.zeros((2, n, n))
-    for i in range(n):
-        for j in range(i):
-            energy = float(np.vdot(roots[i], roots[i]) + np.vdot(roots[j], roots[j]))
-            floor = rounding(energy, roots[i].shape[1])
-            squared = energy - 2.0 * float(np.linalg.svd(roots[i] @ roots[j].T, compute_uv=False).sum())
-            lower[i, j] = lower[j, i] = np.sqrt(max(squared / 2.0 - floor, 0.0))
-            upper[i, j] = upper[j, i] = np.sqrt(max(squared, 0.0) + floor)
-    return lower, upper
 
 
 def _share(grams: Floats, lower: Floats, upper: Floats) -> None:
@@ -179,9 +161,9 @@ def _opponents(lower: Floats, upper: Floats, same: NDArray[np.bool_], i: int, j:
 
 
 def _narrow(unit: _Unit) -> _Found:
-    pair = Pair(unit.first, unit.second)
+    pair = Pairs(unit.first[None], unit.second[None])
     if unit.others is not None:
-        others = unit.others
-        pair.refine(unit.tol, enough=lambda low, high: not ((others[:, 0] <= high) & (low <= others[:, 1])).any())
+        starts, ends = unit.others.T
+        pair.refine(unit.tol, enough=lambda low, high: np.array([not ((starts <= high) & (low <= ends)).any()]))
     lower, upper = pair.bracket
-    return _Found(lower, upper, pair.solves, pair.iterations)
+    return _Found(float(lower[0]), float(upper[0]), int(pair.solves[0]), int(pair.iterations[0]))

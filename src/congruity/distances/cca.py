@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
-from congruity.distances.gram import centred, spectrum
+from congruity.distances.gram import SHAPE_ONLY, Array, centred, nuclear_norms, spectrum
 from congruity.errors import InputError
 from congruity.protocols import Progress, Traits
-from congruity.values import DistanceTable, Floats
+from congruity.values import DistanceTable
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,10 @@ class CCA:
 
     @property
     def traits(self) -> Traits:
-        ignored = {"orthogonal", "permutation", "padding", "scaling", "translation"}
         return Traits(
             metric=False,
             symmetric=True,
-            invariances=frozenset(ignored if self.regularization else {*ignored, "invertible"}),
+            invariances=SHAPE_ONLY if self.regularization else SHAPE_ONLY | {"invertible"},
             range=(0.0, 1.0),
             reference="Hotelling 1936; Vinod 1976",
         )
@@ -61,18 +61,15 @@ class CCA:
     def parameters(self) -> dict[str, Any]:
         return {"regularization": self.regularization}
 
-    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
+    def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m): N eigendecompositions, then the singular values of each pair."""
-        n, samples, _ = grams.shape
+        xp = array_namespace(grams)
         whitened = []
         for gram in centred(grams, labels, "CCA"):
             eigenvalues, vectors = spectrum(gram)
-            penalty = self.regularization * float(eigenvalues.sum()) / samples
-            whitened.append(vectors * np.sqrt(eigenvalues / (eigenvalues + penalty)))
-        values = np.zeros((n, n))
-        for i, a in enumerate(whitened):
-            for j, b in enumerate(whitened[:i]):
-                correlations = np.linalg.svd(a.T @ b, compute_uv=False)
-                values[i, j] = values[j, i] = 1.0 - correlations.sum() / (np.linalg.norm(a) * np.linalg.norm(b))
-            progress("cca", i + 1, n)
+            penalty = self.regularization * float(xp.sum(eigenvalues)) / grams.shape[1]
+            whitened.append(vectors * xp.sqrt(eigenvalues / (eigenvalues + penalty)))
+        sizes = np.array([float(xp.linalg.matrix_norm(a)) for a in whitened])
+        values = 1.0 - nuclear_norms(whitened, self.name, progress) / np.outer(sizes, sizes)
+        np.fill_diagonal(values, 0.0)
         return DistanceTable(self.name, np.clip(values, 0.0, 1.0), labels, parameters=self.parameters)

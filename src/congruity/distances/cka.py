@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from congruity.distances.gram import centred, one_minus_cosines
+from congruity.distances.gram import SHAPE_ONLY, Array, centred, one_minus_cosines
 from congruity.protocols import Progress, Traits
-from congruity.values import DistanceTable, Floats
+from congruity.values import DistanceTable
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class CKA:
         return Traits(
             metric=False,
             symmetric=True,
-            invariances=frozenset({"orthogonal", "permutation", "padding", "scaling", "translation"}),
+            invariances=SHAPE_ONLY,
             range=(0.0, 1.0),
             reference="Kornblith et al. 2019",
         )
@@ -46,8 +46,8 @@ class CKA:
     def parameters(self) -> dict[str, Any]:
         return {}
 
-    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
+    def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m) as one matrix product."""
-        values = one_minus_cosines(centred(grams, labels, "CKA").reshape(len(grams), -1))
+        values = one_minus_cosines(centred(grams, labels, "CKA").reshape((len(grams), -1)))
         progress("cka", len(grams), len(grams))
         return DistanceTable(self.name, values, labels, parameters=self.parameters)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
-from congruity.distances.gram import one_minus_cosines
+from congruity.distances.gram import SHAPE_ONLY, Array, hollow, one_minus_cosines, to_host
 from congruity.errors import InputError
 from congruity.protocols import Progress, Traits
-from congruity.values import DistanceTable, Floats
+from congruity.values import DistanceTable
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class CKADebiased:
         return Traits(
             metric=False,
             symmetric=True,
-            invariances=frozenset({"orthogonal", "permutation", "padding", "scaling", "translation"}),
+            invariances=SHAPE_ONLY,
             range=(0.0, 2.0),
             reference="Nguyen et al. 2021",
         )
@@ -49,14 +50,15 @@ class CKADebiased:
     def parameters(self) -> dict[str, Any]:
         return {}
 
-    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
+    def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m) as one matrix product."""
         samples = grams.shape[1]
         if samples < 4:
             raise InputError(f"CKADebiased: {samples} samples; the unbiased estimator needs at least 4")
-        flat = u_centred(grams).reshape(len(grams), -1)
-        left = np.square(flat).sum(axis=1)
-        empty = np.flatnonzero(left <= 1e-24 * np.square(grams).sum(axis=(1, 2)))
+        xp = array_namespace(grams)
+        flat = u_centred(grams).reshape((len(grams), -1))
+        left, before = to_host(xp.sum(flat**2, axis=1)), to_host(xp.sum(grams**2, axis=(1, 2)))
+        empty = np.flatnonzero(left <= 1e-24 * before)
         if len(empty):
             raise InputError(
                 f"CKADebiased: of {labels[empty[0]]!r} nothing is left without the diagonal: its samples are all "
@@ -67,18 +69,15 @@ class CKADebiased:
         return DistanceTable(self.name, values, labels, parameters=self.parameters)
 
 
-def u_centred(grams: Floats) -> Floats:
+def u_centred(grams: Array) -> Array:
     """Return U-centred Gram matrices (N, m, m): zero diagonal, and zero sums of rows.
 
     U_ij = K_ij - r_i / (m - 2) - r_j / (m - 2) + s / ((m - 1)(m - 2)) for i != j, with K's diagonal set to 0 first, r
     its row sums and s its sum. <U(K), U(L)> / (m (m - 3)) is the unbiased HSIC. Source: Szekely & Rizzo (2014).
     """
+    xp = array_namespace(grams)
     m = grams.shape[1]
-    diagonal = np.arange(m)
-    hollow = grams.copy()
-    hollow[:, diagonal, diagonal] = 0.0
-    rows = hollow.sum(axis=2)
-    result: Floats = hollow - (rows[:, :, None] + rows[:, None, :]) / (m - 2)
-    result += (rows.sum(axis=1) / ((m - 1) * (m - 2)))[:, None, None]
-    result[:, diagonal, diagonal] = 0.0
-    return result
+    off_diagonal = hollow(grams)
+    rows = xp.sum(off_diagonal, axis=2)
+    everywhere = xp.sum(rows, axis=1) / ((m - 1) * (m - 2))
+    return hollow(off_diagonal - (rows[:, :, None] + rows[:, None, :]) / (m - 2) + everywhere[:, None, None])

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
-from congruity.distances.gram import centred, one_minus_cosines, squared_distances
+from congruity.distances.gram import SHAPE_ONLY, Array, centred, one_minus_cosines, squared_distances, to_host
 from congruity.errors import InputError
 from congruity.protocols import Progress, Traits
-from congruity.values import DistanceTable, Floats
+from congruity.values import DistanceTable
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Kernel:
         return Traits(
             metric=False,
             symmetric=True,
-            invariances=frozenset({"orthogonal", "permutation", "padding", "scaling", "translation"}),
+            invariances=SHAPE_ONLY,
             range=(0.0, 1.0),
             reference="Kornblith et al. 2019",
         )
@@ -60,20 +61,21 @@ class Kernel:
     def parameters(self) -> dict[str, Any]:
         return {"bandwidth": self.bandwidth}
 
-    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
+    def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m) as one matrix product."""
         upper = np.triu_indices(grams.shape[1], 1)
-        kernels = np.empty(grams.shape)
-        for k, gram in enumerate(grams):
-            squared = squared_distances(gram[None])[0]
-            median = float(np.median(np.sqrt(squared[upper]))) ** 2
-            if not median > 1e-12 * float(squared.max()):
+        xp = array_namespace(grams)
+        kernels = []
+        for k in range(len(grams)):
+            squared = squared_distances(grams[k])
+            median = float(np.median(np.sqrt(to_host(squared)[upper]))) ** 2
+            if not median > 1e-12 * float(xp.max(squared)):
                 raise InputError(
                     f"Kernel: more than half of the pairs of samples of {labels[k]!r} are the same point, so its "
                     "median distance is 0 and sets no bandwidth; leave repeated samples out, or use 'cka'"
                 )
             # less 1, which centring removes: wide kernels keep their digits
-            kernels[k] = np.expm1(-squared / (2.0 * self.bandwidth**2 * median))
-        values = np.minimum(one_minus_cosines(centred(kernels, labels, "Kernel").reshape(len(grams), -1)), 1.0)
+            kernels.append(xp.expm1(-squared / (2.0 * self.bandwidth**2 * median)))
+        values = one_minus_cosines(centred(xp.stack(kernels), labels, "Kernel").reshape((len(grams), -1)))
         progress("kernel", len(grams), len(grams))
-        return DistanceTable(self.name, values, labels, parameters=self.parameters)
+        return DistanceTable(self.name, np.minimum(values, 1.0), labels, parameters=self.parameters)

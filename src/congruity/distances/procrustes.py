@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
+from congruity.distances.gram import Array, square_roots, to_host
 from congruity.engine import each
-from congruity.protocols import Progress, Traits
+from congruity.protocols import Progress, Traits, silent
 from congruity.values import DistanceTable, Floats
 
 
@@ -47,36 +49,31 @@ class Procrustes:
     def parameters(self) -> dict[str, Any]:
         return {}
 
-    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
+    def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m): N eigendecompositions, then one SVD of singular values a pair."""
-        roots = [square_root(gram) for gram in grams]
-        values = np.zeros((len(grams), len(grams)))
-
-        def row(i: int) -> list[float]:
-            return [bures(roots[i], roots[j]) for j in range(i)]
-
-        rows = each(row, range(len(roots)), where="threads", done=lambda k: progress("procrustes", k, len(roots)))
-        for i, distances in enumerate(rows):
-            values[i, :i] = values[:i, i] = distances
+        squared, floor = squared_procrustes(square_roots(grams), progress)
+        values = np.sqrt(np.where(squared > floor, squared, 0.0))  # exactly 0 where it is below rounding
         return DistanceTable(self.name, values, labels, parameters=self.parameters)
 
 
-def square_root(gram: Floats) -> Floats:
-    """Return H (r, m) with H^T H = ``gram`` (m, m): scaled eigenvectors, largest last, without the null space."""
-    eigenvalues, vectors = np.linalg.eigh(gram)
-    kept = eigenvalues > 1e-14 * eigenvalues[-1]
-    kept[-1] = True  # one row even for a Gram matrix of zeros
-    root: Floats = np.sqrt(np.maximum(eigenvalues[kept], 0.0))[:, None] * vectors[:, kept].T
-    return root
+def squared_procrustes(roots: Array, progress: Progress = silent) -> tuple[Floats, Floats]:
+    """Return for all pairs of square roots (N, r, m) the squared distance (N, N), and the size of its rounding."""
+    xp = array_namespace(roots)
+    n, _, samples = roots.shape
+    norms = to_host(xp.sum(roots**2, axis=(1, 2)))
+    energy = norms[:, None] + norms[None, :]
+    nuclear = np.diag(norms)
+
+    def row(i: int) -> Floats:
+        return to_host(xp.sum(xp.linalg.svdvals(roots[:i] @ roots[i].T), axis=1))
+
+    rows = each(row, range(1, n), where="threads", done=lambda k: progress("procrustes", k + 1, n))
+    for i, found in enumerate(rows, start=1):
+        nuclear[i, :i] = nuclear[:i, i] = found
+    return energy - 2.0 * nuclear, rounding(energy, samples)
 
 
-def bures(first: Floats, second: Floats) -> float:
-    """Return the Procrustes distance of two square roots (r, m): exactly 0 where it is below rounding."""
-    energy = float(np.vdot(first, first) + np.vdot(second, second))
-    squared = energy - 2.0 * float(np.linalg.svd(second @ first.T, compute_uv=False).sum())
-    return float(np.sqrt(squared)) if squared > rounding(energy, first.shape[1]) else 0.0
-
-
-def rounding(energy: float, samples: int) -> float:
+def rounding(energy: Floats, samples: int) -> Floats:
     """Return the size of rounding errors in a squared distance of two representations of summed ``energy``."""
-    return float(4 * np.finfo(np.float64).eps * np.sqrt(samples) * energy)
+    floor: Floats = 4 * np.finfo(np.float64).eps * np.sqrt(samples) * energy
+    return floor

@@ -7,10 +7,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from congruity.distances.gram import one_minus_cosines, squared_distances
+from congruity.distances.gram import SHAPE_ONLY, Array, on_device_of, one_minus_cosines, squared_distances, to_host
 from congruity.errors import InputError, UnknownNameError
 from congruity.protocols import Progress, Traits
-from congruity.values import DistanceTable, Floats
+from congruity.values import DistanceTable
 
 Comparison = Literal["spearman", "pearson", "cosine"]
 
@@ -50,7 +50,7 @@ class RSA:
         return Traits(
             metric=False,
             symmetric=True,
-            invariances=frozenset({"orthogonal", "permutation", "padding", "scaling", "translation"}),
+            invariances=SHAPE_ONLY,
             range=(0.0, 2.0),
             reference="Kriegeskorte et al. 2008",
         )
@@ -59,10 +59,10 @@ class RSA:
     def parameters(self) -> dict[str, Any]:
         return {"comparison": self.comparison}
 
-    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
+    def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m) as one matrix product of N vectors of m (m - 1) / 2."""
         upper = np.triu_indices(grams.shape[1], 1)
-        vectors = np.stack([squared_distances(gram[None])[0][upper] for gram in grams])
+        vectors = np.stack([to_host(squared_distances(grams[k]))[upper] for k in range(len(grams))])
         scale = vectors.max(axis=1, keepdims=True)
         vectors = vectors / np.where(scale > 0.0, scale, 1.0)
         if self.comparison == "spearman":
@@ -78,6 +78,6 @@ class RSA:
                 f"RSA: the samples of {labels[flat[0]]!r} are all equally far apart, so its dissimilarities correlate "
                 "with nothing; leave it out, or use comparison='cosine'"
             )
-        values = one_minus_cosines(vectors)
+        values = one_minus_cosines(on_device_of(grams, vectors))
         progress("rsa", len(grams), len(grams))
         return DistanceTable(self.name, values, labels, parameters=self.parameters)

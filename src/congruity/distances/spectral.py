@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
 
 from congruity import _checks
 from congruity._digest import digest
-from congruity.distances.procrustes import square_root
+from congruity.distances.gram import Array, on_device_of, square_roots, to_host
+from congruity.distances.spectral_pairs import Solved, batches, place, solve, solve_row
 from congruity.engine import each
 from congruity.protocols import Progress, Traits
 from congruity.values import DistanceTable, Floats
-
-if TYPE_CHECKING:
-    from congruity.distances.spectral_pair import Solved
-
-_HEAVY_PAIRS = 60  # about six seconds at 200 samples
 
 
 @dataclass(frozen=True)
@@ -68,27 +66,19 @@ class Spectral:
     def parameters(self) -> dict[str, Any]:
         return {"tol": self.tol}
 
-    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
+    def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m); pairs that this object has solved before are not solved again.
 
         ``parameters`` counts the pairs, the directed problems that had to be iterated on (of two a pair), the
         iterations, and the pairs that did not reach their tolerance.
         """
-        from congruity.distances.spectral_pair import solve_row  # SciPy takes half a second to import
-
         n = len(grams)
-        keys = [digest(gram) for gram in grams]
-        new = [(i, [j for j in range(i) if (keys[i], keys[j]) not in self._solved]) for i in range(n)]
-        rows = [(i, others) for i, others in new if others]
-        roots = {i: square_root(grams[i]) for i in {k for i, others in rows for k in (i, *others)}}
-        count = sum(len(others) for _, others in rows)
-        units = [(roots[i], [roots[j] for j in others], self.tol) for i, others in rows]
-        ends = np.cumsum([len(others) for _, others in rows])
-        progress("spectral", 0, count)
-        where: Literal["here", "processes"] = "processes" if count > _HEAVY_PAIRS else "here"
-        solved = each(solve_row, units, where=where, done=lambda k: progress("spectral", int(ends[k - 1]), count))
-        for (i, others), answers in zip(rows, solved, strict=True):
-            for j, answer in zip(others, answers, strict=True):
+        keys = [digest(to_host(grams[k])) for k in range(n)]
+        new = [(i, j) for i in range(n) for j in range(i) if (keys[i], keys[j]) not in self._solved]
+        progress(self.name, 0, len(new))
+        if new:
+            solve = self._one_by_one if isinstance(grams, np.ndarray) else self._in_batches
+            for (i, j), answer in zip(new, solve(square_roots(grams), np.array(new), progress), strict=True):
                 self._solved[keys[i], keys[j]] = self._solved[keys[j], keys[i]] = answer
         values, lower, upper = np.zeros((3, n, n))
         counts = {"pairs": n * (n - 1) // 2, "solves": 0, "iterations": 0, "unfinished": 0}
@@ -102,3 +92,24 @@ class Spectral:
                 counts["iterations"] += answer.iterations
                 counts["unfinished"] += not answer.finished
         return DistanceTable(self.name, values, labels, lower, upper, {**self.parameters, **counts})
+
+    def _one_by_one(self, roots: Floats, pairs: NDArray[np.intp], progress: Progress) -> list[Solved]:
+        own = [root[root.any(axis=1)] if root.any() else root[-1:] for root in roots]
+        firsts, starts = np.unique(pairs[:, 0], return_index=True)
+        rows = np.split(pairs[:, 1], starts[1:])
+        units = [(own[i], [own[j] for j in others], self.tol) for i, others in zip(firsts, rows, strict=True)]
+        ends = np.cumsum([len(others) for others in rows])
+
+        def done(k: int) -> None:
+            progress(self.name, int(ends[k - 1]), len(pairs))
+
+        return [answer for row in each(solve_row, units, where=place(len(pairs)), done=done) for answer in row]
+
+    def _in_batches(self, roots: Array, pairs: NDArray[np.intp], progress: Progress) -> list[Solved]:
+        xp = array_namespace(roots)
+        answers: list[Solved] = []
+        for batch in batches(len(pairs), roots.shape[1]):
+            first, second = (xp.take(roots, on_device_of(roots, pairs[batch, k]), axis=0) for k in (0, 1))
+            answers += solve(first, second, self.tol)
+            progress(self.name, len(answers), len(pairs))
+        return answers

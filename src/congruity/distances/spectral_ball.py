@@ -1,7 +1,8 @@
 """Least squares over the spectral ball, with a proof: min over norm(A)_op <= 1 of norm(A H1 - H2)_F.
 
-H1 (r1, m) has orthogonal rows of squared length s, so that S11 = H1 H1^T = diag(s); S21 = H2 H1^T (r2, r1). Everything
-happens in these coordinates, with neither widths nor samples in sight.
+Many problems of one shape at a time, in the array namespace and on the device of their arrays. H1 (r1, m) has
+orthogonal rows of squared length s, so that S11 = H1 H1^T = diag(s); S21 = H2 H1^T (r2, r1). Everything happens in
+these coordinates, with neither widths nor samples in sight; rows of zeros, which make ranks equal, change nothing.
 
 Certificate: delta^2 = tr S22 + tr S11 - min over X >= S11 (Loewner) of tr(S12 S21 X^-1) + tr X. So every X >= S11 gives
 a lower bound on delta^2, and every A with norm(A)_op <= 1 an upper one.
@@ -18,159 +19,183 @@ acceleration). The bracket makes that safe: a bad extrapolation costs time and n
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+import copy
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
 
 import numpy as np
-from scipy import linalg
+from array_api_compat import array_namespace, device
+from numpy.typing import NDArray
 
+from congruity.distances.anderson import Anderson
+from congruity.distances.gram import Array, on_device_of, solve_lower, to_host
 from congruity.values import Floats
 
 _RELAXATION = 1.6
-_MEMORY = 6
+_EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass
 class SpectralBall:
-    """One directed problem while it is being solved: its bracket only ever shrinks.
+    """B directed problems while they are being solved: their brackets only ever shrink.
 
     Attributes:
-        s: diagonal of S11, (r1,).
-        cross: S21, (r2, r1).
-        target: tr S22.
+        s: diagonals of S11, (B, r1).
+        cross: S21, (B, r2, r1).
+        target: tr S22, (B,), on the host as all that follow.
         floor: size of rounding errors in a squared distance, by which both bounds are widened.
-        upper, lower: certified bounds on the squared distance; an upper bound known beforehand may be given.
+        upper, lower: certified bounds on the squared distances; an upper bound known beforehand may be given.
         iterations: clips done so far.
+        best: the contraction A (B, r2, r1) with the lowest residual so far.
     """
 
-    s: Floats
-    cross: Floats
-    target: float
-    floor: float
-    upper: float = np.inf
-    lower: float = 0.0
-    iterations: int = 0
-    _w: Floats = field(init=False)
-    _history: _Anderson = field(init=False)
+    s: Array
+    cross: Array
+    target: Floats
+    floor: Floats
+    upper: Floats
+    lower: Floats = field(init=False)
+    iterations: NDArray[np.int64] = field(init=False)
+    best: Array = field(init=False)
+    _reached: Floats = field(init=False)
+    _rho: Array = field(init=False)
+    _w: Array = field(init=False)
+    _history: Anderson = field(init=False)
 
     def __post_init__(self) -> None:
-        self._rho = max(float(self.s.mean()), self.floor)
-        self._w = np.zeros_like(self.cross)
-        self._history = _Anderson(self.cross.shape)
-        self.upper = min(self.upper, self.target + self.floor)  # A = 0
+        xp = array_namespace(self.cross)
+        self.lower = np.zeros_like(self.target)
+        self.iterations = np.zeros(len(self.target), dtype=np.int64)
+        self.best, self._w = xp.zeros_like(self.cross), xp.zeros_like(self.cross)
+        self._reached = self.target + self.floor
+        self._rho = xp.maximum(xp.mean(self.s, axis=1), on_device_of(self.s, self.floor))
+        self._history = Anderson.like(self.cross)
+        self.upper = np.minimum(self.upper, self._reached)
 
     @property
-    def bracket(self) -> tuple[float, float]:
-        """Lower and upper bound on the distance itself."""
-        return float(np.sqrt(self.lower)), float(np.sqrt(self.upper))
+    def bracket(self) -> tuple[Floats, Floats]:
+        """Lower and upper bounds on the distances themselves."""
+        return np.sqrt(self.lower), np.sqrt(self.upper)
 
-    def start(self, singular_values: Floats, right: Floats) -> None:
-        """Go to the near-solution about Procrustes; ``cross`` = P diag(singular_values) ``right``, right (r1, r1)."""
-        root = np.zeros(len(self.s))
-        root[: len(singular_values)] = singular_values
-        if root[0] <= self.floor:  # uncorrelated: A = 0 is the solution, and X = S11 its proof
-            self._bound_below(np.zeros((len(root), len(root))))
-            return
+    def start(self, singular_values: Array, right: Array) -> None:
+        """Go to the near-solutions about Procrustes; ``cross`` = P diag(singular_values) ``right`` (B, r1, r1)."""
+        xp = array_namespace(self.cross)
+        b, r1, _ = right.shape
+        short = xp.zeros((b, r1 - singular_values.shape[1]), dtype=right.dtype, device=device(right))
+        root = xp.concat([singular_values, short], axis=1)
         # The multiplier has the scale of L, not of S11, which a few directions may dominate: with the mean of s,
         # spectra spread over eight decades take thousands of iterations; even ones take 4 to 30 either way.
-        self._rho = float(np.sqrt(root.mean() / 2.0) * np.sqrt(root).mean())
-        scale = np.sqrt(np.sqrt(np.maximum(root, 1e-9 * root[0])))
-        slack = (np.diag(root) - (right * self.s) @ right.T) / np.outer(scale, scale)
-        eigenvalues, vectors = _eigh(slack)
-        factor = (right.T * scale) @ (vectors * np.sqrt(np.maximum(eigenvalues, 0.0)))
-        multiplier = factor @ factor.T
+        related = on_device_of(root, to_host(root[:, 0]) > self.floor)  # the others are solved by A = 0, proved by S11
+        rho = xp.sqrt(xp.mean(root, axis=1) / 2.0) * xp.mean(xp.sqrt(root), axis=1)
+        self._rho = xp.where(related, rho, self._rho)
+        largest = xp.where(related, root[:, 0], xp.ones_like(root[:, 0]))
+        scale = xp.sqrt(xp.sqrt(xp.maximum(root, 1e-9 * largest[:, None])))
+        correlated = xp.astype(related, root.dtype)[:, None, None]
+        eye = xp.eye(r1, dtype=root.dtype, device=device(root))
+        slack = root[:, :, None] * eye - (right * self.s[:, None, :]) @ xp.matrix_transpose(right)
+        eigenvalues, vectors = xp.linalg.eigh(slack / (scale[:, :, None] * scale[:, None, :]))
+        positive = xp.sqrt(xp.clip(eigenvalues, 0.0, None))
+        factor = (xp.matrix_transpose(right) * scale[:, None, :]) @ (vectors * positive[:, None, :])
+        multiplier = factor @ xp.matrix_transpose(factor) * correlated
         factor, half = self._bound_below(multiplier)
-        guess = linalg.solve_triangular(factor, half, lower=True, trans=1, check_finite=False).T
+        guess = xp.matrix_transpose(solve_lower(factor, half, transposed=True))
         z = _clip(guess)[0]  # unclipped, its excess would be taken for multiplier, and twice the iterations follow
         self._bound_above(z)
-        self._w = z + z @ multiplier / self._rho
+        self._w = (z + z @ multiplier / self._rho[:, None, None]) * correlated
 
-    def step(self) -> None:
-        """Clip, bound from both sides, and move on."""
+    def step(self, rows: NDArray[np.intp]) -> None:
+        """Clip, bound from both sides, and move on: the problems of these ``rows``."""
+        if len(rows) < len(self.target):
+            part = _taken(self, rows)
+            part._step()
+            _put_back(self, rows, part)
+        else:
+            self._step()
+
+    def polish(self, tol: float, most: int = 5000) -> None:
+        """Go on until ``best`` itself, and not only the bounds, is within ``tol`` of the optimum."""
+        for _ in range(most):
+            short = np.flatnonzero(self._reached > (1.0 + tol) ** 2 * self.upper + self.floor)
+            if not len(short):
+                return
+            self.step(short)
+
+    def _step(self) -> None:
+        xp = array_namespace(self.cross)
+        rho = self._rho[:, None, None]
         z, vectors, excess = _clip(self._w)
-        self.iterations += 1
+        self.iterations = self.iterations + 1
         self._bound_above(z)
-        self._bound_below(self._rho * (vectors * excess) @ vectors.T)
-        a = (self.cross + self._rho * (2.0 * z - self._w)) / (self.s + self._rho)
+        self._bound_below(rho * ((vectors * excess[:, None, :]) @ xp.matrix_transpose(vectors)))
+        a = (self.cross + rho * (2.0 * z - self._w)) / (self.s + self._rho[:, None])[:, None, :]
         self._w = self._history.next(self._w, _RELAXATION * (a - z))
 
-    def _bound_above(self, a: Floats) -> None:
-        value = self.target + float(np.vdot(a, a * self.s - 2.0 * self.cross))
-        self.upper = min(self.upper, max(value, 0.0) + self.floor)
+    def _bound_above(self, a: Array) -> None:
+        xp = array_namespace(a)
+        inner = to_host(xp.sum(a * (a * self.s[:, None, :] - 2.0 * self.cross), axis=(1, 2)))
+        value = np.maximum(self.target + inner, 0.0) + self.floor
+        better = value < self._reached
+        self.best = a if better.all() else xp.where(on_device_of(a, better)[:, None, None], a, self.best)
+        self._reached = np.minimum(self._reached, value)
+        self.upper = np.minimum(self.upper, value)
 
-    def _bound_below(self, multiplier: Floats) -> tuple[Floats, Floats]:
+    def _bound_below(self, multiplier: Array) -> tuple[Array, Array]:
         """Use X = S11 + ``multiplier`` + a little identity, which keeps X feasible and regular.
 
-        Return its Cholesky factor C (r1, r1) and C^-1 S12 (r1, r2).
+        Return its Cholesky factors C (B, r1, r1) and C^-1 S12 (B, r1, r2).
         """
-        system = multiplier.copy()
-        diagonal = system.reshape(-1)[:: len(self.s) + 1]  # a view
-        diagonal += self.s
-        ridge = self.floor + np.finfo(np.float64).eps * len(self.s) * float(diagonal.max())
-        diagonal += ridge
-        factor = linalg.cholesky(system, lower=True, check_finite=False)
-        half = linalg.solve_triangular(factor, self.cross.T, lower=True, check_finite=False)
-        value = self.target - float(np.vdot(half, half)) - float(np.trace(multiplier)) - len(self.s) * ridge
-        self.lower = max(self.lower, value - self.floor)
+        xp = array_namespace(multiplier)
+        r1 = multiplier.shape[1]
+        diagonal = xp.linalg.diagonal(multiplier) + self.s
+        ridge = on_device_of(diagonal, self.floor) + _EPS * r1 * xp.max(diagonal, axis=1)
+        eye = xp.eye(r1, dtype=diagonal.dtype, device=device(diagonal))
+        factor = xp.linalg.cholesky(multiplier + (self.s + ridge[:, None])[:, :, None] * eye)
+        half = solve_lower(factor, xp.matrix_transpose(self.cross))
+        cost = xp.sum(half * half, axis=(1, 2)) + xp.linalg.trace(multiplier) + r1 * ridge
+        self.lower = np.maximum(self.lower, self.target - to_host(cost) - self.floor)
         return factor, half
 
 
-class _Anderson:
-    """Extrapolates a fixed-point iteration w <- w + residual(w) from its last few steps (type II).
-
-    Rows of two ring buffers hold the changes of the residual and of w + residual from one point to the next; the normal
-    matrix of the former is kept up to date by one row a step.
-    """
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self._residuals = np.zeros((_MEMORY, math.prod(shape)))
-        self._targets = np.zeros((_MEMORY, math.prod(shape)))
-        self._normal = np.zeros((_MEMORY, _MEMORY))
-        self._last: tuple[Floats, Floats] | None = None  # residual and w + residual
-        self._kept = 0
-        self._size = np.inf
-
-    def next(self, w: Floats, residual: Floats) -> Floats:
-        """Return the next point; where the last extrapolation doubled the residual, the plain step that it replaced."""
-        size = float(np.linalg.norm(residual))
-        if self._last is not None and self._kept > 0 and size > 2.0 * self._size:
-            plain, self._last, self._kept = self._last[1], None, 0
-            return plain
-        target = w + residual
-        if self._last is not None:
-            self._keep((residual - self._last[0]).ravel(), (target - self._last[1]).ravel())
-        self._last, self._size = (residual, target), size
-        rows = min(self._kept, _MEMORY)
-        if rows == 0:
-            return target
-        normal = self._normal[:rows, :rows].copy()
-        normal.flat[:: rows + 1] += 1e-10 * np.trace(normal) + np.finfo(np.float64).tiny
-        weights = np.linalg.solve(normal, self._residuals[:rows] @ residual.ravel())
-        extrapolated: Floats = target - (weights @ self._targets[:rows]).reshape(w.shape)
-        return extrapolated
-
-    def _keep(self, residual_change: Floats, target_change: Floats) -> None:
-        row = self._kept % _MEMORY
-        self._residuals[row], self._targets[row] = residual_change, target_change
-        self._kept += 1
-        rows = min(self._kept, _MEMORY)
-        self._normal[row, :rows] = self._normal[:rows, row] = self._residuals[:rows] @ residual_change
+def _taken(state: Any, rows: NDArray[np.intp]) -> Any:
+    """Return the problems ``rows`` of a state whose every field has the problems first, or is such a state."""
+    taken = copy.copy(state)
+    for name in (f.name for f in fields(state)):
+        value = getattr(state, name)
+        setattr(taken, name, _taken(value, rows) if is_dataclass(value) else value[_like(value, rows)])
+    return taken
 
 
-def _clip(w: Floats) -> tuple[Floats, Floats, Floats]:
+def _put_back(state: Any, rows: NDArray[np.intp], part: Any) -> None:
+    for name in (f.name for f in fields(state)):
+        value = getattr(state, name)
+        if is_dataclass(value):
+            _put_back(value, rows, getattr(part, name))
+        else:
+            value[_like(value, rows)] = getattr(part, name)
+
+
+def _like(array: Array, rows: NDArray[np.intp]) -> Array:
+    return rows if isinstance(array, np.ndarray) else on_device_of(array, rows)
+
+
+def _clip(w: Array) -> tuple[Array, Array, Array]:
     """Return ``w`` with singular values above 1 set to 1, their right singular vectors, and what they had above 1.
 
-    Rounding included, no singular value of the result is above 1.
+    Of the last two as many as the problem with the most of them has; the excess is 0 where there are fewer. Rounding
+    included, no singular value of the result is above 1.
     """
-    squared, vectors = _eigh(w.T @ w)
-    size = np.sqrt(np.maximum(squared, 0.0))
-    above = size > 1.0
-    v = vectors[:, above]
-    clipped = w - (w @ (v * (1.0 - 1.0 / size[above]))) @ v.T
-    clipped /= 1.0 + np.finfo(np.float64).eps * len(size) * max(1.0, float(squared[-1]))
-    return clipped, v, size[above] - 1.0
-
-
-def _eigh(symmetric: Floats) -> tuple[Floats, Floats]:
-    eigenvalues, vectors = linalg.eigh(symmetric, driver="evd", check_finite=False)
-    return eigenvalues, vectors
+    xp = array_namespace(w)
+    wide = w.shape[1] < w.shape[2]
+    tall = xp.matrix_transpose(w) if wide else w
+    squared, vectors = xp.linalg.eigh(xp.matrix_transpose(tall) @ tall)
+    sizes = xp.sqrt(xp.clip(squared, 0.0, None))
+    above = int(xp.max(xp.sum(xp.astype(sizes > 1.0, xp.int64), axis=1)))
+    first = sizes.shape[1] - above
+    small, size = vectors[:, :, first:], sizes[:, first:]
+    excess = xp.clip(size - 1.0, 0.0, None)
+    large = tall @ small
+    clipped = tall - (large * (excess / (1.0 + excess))[:, None, :]) @ xp.matrix_transpose(small)
+    clipped = clipped / (1.0 + _EPS * max(w.shape[1:]) * xp.clip(squared[:, -1], 1.0, None))[:, None, None]
+    if wide:
+        return xp.matrix_transpose(clipped), large / xp.clip(size, 1.0, None)[:, None, :], excess
+    return clipped, small, excess

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from congruity.distances.gram import centred, spectrum
+from congruity.distances.gram import SHAPE_ONLY, Array, centred, nuclear_norms, spectrum, to_host
 from congruity.errors import InputError
 from congruity.protocols import Progress, Traits
-from congruity.values import DistanceTable, Floats
+from congruity.values import DistanceTable
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class SVCCA:
         return Traits(
             metric=False,
             symmetric=True,
-            invariances=frozenset({"orthogonal", "permutation", "padding", "scaling", "translation"}),
+            invariances=SHAPE_ONLY,
             range=(0.0, 1.0),
             reference="Raghu et al. 2017",
         )
@@ -59,21 +59,19 @@ class SVCCA:
     def parameters(self) -> dict[str, Any]:
         return {"variance": self.variance}
 
-    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
+    def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m): N eigendecompositions, then the singular values of each pair."""
-        n = len(grams)
-        leading = [self._leading(gram) for gram in centred(grams, labels, "SVCCA")]
-        values = np.zeros((n, n))
-        for i, v in enumerate(leading):
-            for j, w in enumerate(leading[:i]):
-                correlations = np.linalg.svd(v.T @ w, compute_uv=False)
-                values[i, j] = values[j, i] = 1.0 - correlations.mean()
-            progress("svcca", i + 1, n)
-        parameters = {**self.parameters, "kept": [v.shape[1] for v in leading]}
+        centred_grams = centred(grams, labels, "SVCCA")
+        leading = [self._leading(centred_grams[k]) for k in range(len(grams))]
+        kept = [v.shape[1] for v in leading]
+        values = 1.0 - nuclear_norms(leading, self.name, progress) / np.minimum.outer(kept, kept)
+        np.fill_diagonal(values, 0.0)
+        parameters = {**self.parameters, "kept": kept}
         return DistanceTable(self.name, np.clip(values, 0.0, 1.0), labels, parameters=parameters)
 
-    def _leading(self, gram: Floats) -> Floats:
+    def _leading(self, gram: Array) -> Array:
         eigenvalues, vectors = spectrum(gram)
-        shares = np.cumsum(eigenvalues) / eigenvalues.sum()
+        shares = np.cumsum(to_host(eigenvalues))
+        shares /= shares[-1]
         count = 1 + int(np.searchsorted(shares, self.variance - 1e-12))
         return vectors[:, :count]
