@@ -29,6 +29,8 @@ def numeric(verb: str, argument: str, value: Any, ndim: int) -> Array:
     xp = array_namespace(array)
     if array.ndim != ndim:
         raise InputError(f"{verb}: {argument} has shape {tuple(array.shape)}; pass an array with {ndim} axes")
+    if xp.isdtype(array.dtype, "real floating") and bool(xp.isfinite(xp.sum(array))):
+        return array  # one pass; a sum that is not finite may also have overflowed
     bad = int(xp.sum(xp.astype(~xp.isfinite(array), xp.int64)))
     if bad:
         size = math.prod(array.shape)

@@ -18,6 +18,8 @@ from congruity.errors import InputError
 from congruity.protocols import Distance, Progress, silent
 from congruity.values import Certified, DistanceTable, Floats
 
+_SAFE = 1e-120  # entries between this and its inverse have squares, and sums of them, that float64 holds
+
 
 def pairwise(
     reprs: Iterable[ArrayLike | Iterator[ArrayLike]],
@@ -82,14 +84,13 @@ def pairwise(
             if grams:
                 _alike(grams[0], made, name, shapes)
             grams.append(made)
-    names = tuple(str(k) for k in range(len(grams))) if labels is None else tuple(labels)
-    if len(grams) == 0:
-        raise InputError("pairwise: reprs is empty; pass at least one representation")
-    if len(names) != len(grams):
-        raise InputError(f"pairwise: labels has {len(names)} names for {len(grams)} reprs; pass one name for each")
-    stack = array_namespace(*grams).stack
-    more = {"targets": stack(targets)} if targets else {}
-    with one_blas_thread():
+        names = tuple(str(k) for k in range(len(grams))) if labels is None else tuple(labels)
+        if len(grams) == 0:
+            raise InputError("pairwise: reprs is empty; pass at least one representation")
+        if len(names) != len(grams):
+            raise InputError(f"pairwise: labels has {len(names)} names for {len(grams)} reprs; pass one name for each")
+        stack = array_namespace(*grams).stack
+        more = {"targets": stack(targets)} if targets else {}
         return measure.table(stack(grams), names, progress=progress, **more)
 
 
@@ -209,20 +210,22 @@ class _Streamed:
     def __init__(self, center: bool, normalize: bool) -> None:
         self._center, self._normalize = center, normalize
         self._gram: Array = None
-        self._largest = self._before = 0.0
+        self._largest = self._before = self._unit = 0.0
 
     def add(self, block: Array) -> None:
         """Take in features (samples, some)."""
         xp = array_namespace(block)
         if self._gram is None:
             self._gram = xp.zeros((len(block), len(block)), dtype=block.dtype, device=device(block))
-        size = float(xp.max(xp.abs(block)))
-        if size > self._largest:  # so that squares neither overflow nor vanish
-            self._gram *= (self._largest / size) ** 2
-            self._before *= (self._largest / size) ** 2
-            self._largest = size
-        h = block / self._largest if self._largest > 0.0 else block
-        self._before += float(xp.sum(h**2))
+        size = max(float(xp.max(block)), -float(xp.min(block)))
+        self._largest = max(self._largest, size)
+        unit = 1.0 if _SAFE < size < 1.0 / _SAFE else size  # so that squares neither overflow nor vanish
+        if unit > self._unit:
+            self._gram *= (self._unit / unit) ** 2
+            self._before *= (self._unit / unit) ** 2
+            self._unit = unit
+        h = block if self._unit in (0.0, 1.0) else block / self._unit
+        self._before += float(xp.linalg.vector_norm(h)) ** 2
         if self._center:
             h = h - xp.mean(h, axis=0)
         self._gram += h @ h.T
@@ -235,7 +238,7 @@ class _Streamed:
             )
         left = float(array_namespace(self._gram).linalg.trace(self._gram))
         _checks.varies("pairwise", name, left**0.5, self._before**0.5, centred=self._center)
-        return self._gram / left if self._normalize else self._gram * self._largest**2
+        return self._gram / left if self._normalize else self._gram * self._unit**2
 
 
 def _prepared(verb: str, name: str, x: Floats, center: bool, normalize: bool) -> Floats:
