@@ -174,7 +174,7 @@ def test_tensors_give_the_numbers_of_arrays(distance: Distance, widths: tuple[in
     reprs = [base[:, :w] + 0.3 * rng.standard_normal((31, w)) for w in widths]
     arrays = pairwise(reprs, distance)
     tensors = pairwise([torch.from_numpy(h) for h in reprs], distance)
-    slack = width(arrays) + width(tensors) if arrays.lower is not None else 1e-9
+    slack = width(arrays) + width(tensors) if arrays.lower is not None else 1e-7
     assert (np.abs(arrays.values - tensors.values) <= slack).all()
     if arrays.lower is not None and arrays.upper is not None and tensors.lower is not None:
         assert (tensors.lower <= arrays.upper + 1e-12).all() and (arrays.lower <= tensors.upper + 1e-12).all()
