@@ -11,7 +11,7 @@ import numpy as np
 from congruity import measure
 from congruity._optional import require
 from congruity._random import stream
-from congruity.bench import peers
+from congruity.bench import devices, peers
 from congruity.distances import Ridge, Spectral, cascade
 from congruity.engine import each, one_blas_thread
 from congruity.inference import estimate
@@ -29,7 +29,7 @@ def run(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
         sizes = (30, 60) if small else (200, 1000)
         spectral = [_spectral(seed, m, 3 * m, progress) for m in sizes]
         compared = _cascade(seed, *((4, 24) if small else (20, 200)), progress)
-    with_others = peers.measure(seed, small, progress)
+    with_others = peers.measure(seed, small, progress) | devices.compared(seed, small, progress)
     return (
         ridge
         | compared
