@@ -50,6 +50,11 @@ class Anderson:
             kept=xp.zeros(b, dtype=xp.int64, device=device(w)),
         )
 
+    def forget(self, which: Array) -> None:
+        """Begin anew the problems ``which`` (B,) is true of."""
+        xp = array_namespace(self.size)
+        self.size = xp.where(which, xp.full_like(self.size, float("inf")), self.size)
+
     def next(self, w: Array, residual: Array) -> Array:
         """Return the next points; where an extrapolation doubled its residual, the plain step that it replaced."""
         xp = array_namespace(w)

@@ -34,6 +34,9 @@ from congruity.values import Floats
 _RELAXATION = 1.6
 #: Bounds cost a quarter of a step: after these steps, and then after one in three.
 _EVERY_STEP, _EVERY_OTHER = 4, 3
+#: At these iterations rho is set so that the excess W - Z is this many times Z: the fastest of 36 ways on 150 random
+#: problems (seeds 1000 to 1299 of the generator in the tests, which use others).
+_RESCALE_AT, _EXCESS = (20, 100, 500, 2500), 10.0
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -130,8 +133,29 @@ class SpectralBall:
         if ((self.iterations <= _EVERY_STEP) | (self.iterations % _EVERY_OTHER == 0)).any():
             self._bound_above(z)
             self._bound_below(rho * ((vectors * excess[:, None, :]) @ xp.matrix_transpose(vectors)))
+        if np.isin(self.iterations, _RESCALE_AT).any():
+            self._rescale(z)
+        rho = self._rho[:, None, None]
         a = (self.cross + rho * (2.0 * z - self._w)) / (self.s + self._rho[:, None])[:, None, :]
         self._w = self._history.next(self._w, _RELAXATION * (a - z))
+
+    def _rescale(self, z: Array) -> None:
+        """Set rho anew, at the same multiplier; nothing below a factor of three, which the acceleration makes good.
+
+        Nearly equal representations have a multiplier far below Procrustes' L: their excess is a thousandth of Z, and
+        thousands of iterations would follow.
+        """
+        xp = array_namespace(z)
+        excess = self._w - z
+        ratio = to_host(xp.linalg.matrix_norm(excess)) / np.maximum(to_host(xp.linalg.matrix_norm(z)), _EPS)
+        factor = np.clip(ratio / _EXCESS, 1e-2, 1e2)
+        factor[~np.isin(self.iterations, _RESCALE_AT) | (np.abs(np.log(factor)) < np.log(3.0)) | (ratio == 0.0)] = 1.0
+        if (factor == 1.0).all():
+            return
+        scale = on_device_of(z, factor)
+        self._rho = self._rho * scale
+        self._w = xp.where(scale[:, None, None] == 1.0, self._w, z + excess / scale[:, None, None])
+        self._history.forget(scale != 1.0)
 
     def _bound_above(self, a: Array) -> None:
         xp = array_namespace(a)
