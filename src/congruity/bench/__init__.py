@@ -12,7 +12,7 @@ from typing import Any
 
 from congruity._registry import lookup
 from congruity._versions import machine, versions
-from congruity.bench import distances
+from congruity.bench import distances, inference
 from congruity.clock import peak_rss_mb
 from congruity.protocols import Progress
 
@@ -28,6 +28,7 @@ class Benchmark:
 
 REGISTRY: tuple[Benchmark, ...] = (
     Benchmark("distances", "ridge against scikit-learn, certified d_repr, memory", distances.run),
+    Benchmark("inference", "size, power and coverage on populations of known truth", inference.run),
 )
 
 
