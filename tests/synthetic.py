@@ -183,6 +183,7 @@ def congruity(a: Fingerprint, b: Fingerprint) -> Congruity:
         p_value=p,
         p_values={"separability": p, "energy": p},
         smallest_margin=min(1.0, abs(t) + abs(s) + 0.15),
+        p_equivalence=1.0,
         verdict=decision,
         reason=why,
         n=(a.n, b.n),

@@ -164,9 +164,9 @@ def test_the_demo_reads_a_table_that_it_made_before(tmp_path: Path, monkeypatch:
     a, b = synthetic.fingerprint("a", 4, seed=1), synthetic.fingerprint("b", 4, seed=2)
     runners = [demo._Runner(TASK, 4, 0, cached, silent, demo.Clock()) for cached in (True, True, False)]
     results = [runner.judge(a, b, Counted()).to_dict() for runner in runners]
-    assert results[0] == results[1] == results[2] and runs == [10, 10]
+    assert results[0] == results[1] == results[2] and runs == [10] * 6  # all prompts and two halves, twice
     assert "read cache" in runners[1].clock.seconds and "distances" not in runners[1].clock.seconds
-    assert runners[0].judge(b, a, Counted()).names == ("b", "a") and len(runs) == 3
+    assert runners[0].judge(b, a, Counted()).names == ("b", "a") and len(runs) == 9
 
 
 def test_a_comparison_flows_into_a_report() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import congruity as cg
-from congruity import pipeline
+from congruity import judgement
 from congruity.interventions import Resample
 from congruity.values import Edit
 
@@ -114,6 +114,4 @@ def test_whole_flow_on_smollm2(tmp_path) -> None:
     assert near.rho is not None and far.rho is not None and near.rho < far.rho
     assert far.verdict == "not applicable" and "cannot do the task" in far.reason
     assert near.verdict == "undecided" and near.scope == "these two networks"
-    assert pipeline.judge(a, a, pipeline.distance_table(a, a, cg.distances.Procrustes())).rho == pytest.approx(
-        0, abs=1e-6
-    )
+    assert judgement.judge(a, a, judgement.measured(a, a, cg.distances.Procrustes())).rho == pytest.approx(0, abs=1e-6)

@@ -75,7 +75,8 @@ def test_only_the_heavy_families_import_pytorch(name: str) -> None:
 
 
 def test_the_ground_floor_imports_only_itself() -> None:
-    floor = {name for name in MODULES if name.rpartition(".")[2].startswith("_") or name == "congruity.errors"}
+    floor = {name for name in MODULES if name.rpartition(".")[2].startswith("_") and not name.endswith("__")}
+    floor |= {"congruity.errors"}
     assert {"congruity._digest", "congruity._random", "congruity._registry", "congruity.errors"} <= floor
     for name in floor:
         above = own(MODULES[name]) - floor
@@ -85,7 +86,16 @@ def test_the_ground_floor_imports_only_itself() -> None:
 
 # Height of each module outside the families; a module imports what is lower, and never sideways.
 HEIGHT = {"errors": 0, "values": 1, "protocols": 2, "clock": 0, "cache": 1, "engine": 2} | dict.fromkeys(FAMILIES, 3)
-HEIGHT |= {"circuit": 4, "implement": 4, "represent": 4, "doctor": 4, "measure": 4, "store": 5, "pipeline": 6}
+HEIGHT |= {
+    "circuit": 4,
+    "implement": 4,
+    "represent": 4,
+    "doctor": 4,
+    "measure": 4,
+    "store": 5,
+    "judgement": 5,
+    "pipeline": 6,
+}
 HEIGHT |= {"demo": 7, "bench": 7, "cli": 8}
 
 
@@ -130,7 +140,7 @@ def test_there_is_no_import_cycle() -> None:
 
 @every_module
 def test_only_the_command_line_prints(name: str) -> None:
-    if name == "congruity.cli":
+    if family_of(name) == "cli":
         return
     for node in ast.walk(ast.parse(MODULES[name].read_text())):
         if isinstance(node, ast.Call):

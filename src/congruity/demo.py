@@ -22,6 +22,7 @@ from congruity.errors import InputError, NotApplicableError, StoreError
 from congruity.finders import Attribution
 from congruity.implement import Budget
 from congruity.interventions import Resample
+from congruity.judgement import Rows, distance_table, judge, measured
 from congruity.protocols import Distance, Progress, Task, silent
 from congruity.tasks import ioi
 from congruity.values import SCHEMA_VERSION, Behaviour, Comparison, Congruity, DistanceTable, Fingerprint, Gates
@@ -210,17 +211,21 @@ class _Runner:
 
     def judge(self, a: Fingerprint, b: Fingerprint, measure: Distance) -> Congruity:
         """Return the verdict on a pair, from the cached distance table or a new one."""
-        key = digest(SCHEMA_VERSION, a.digest, b.digest, measure.name, measure.parameters, versions())
+        progress = _titled(self.progress, f"{a.model.name} / {b.model.name}")
+        tables = measured(a, b, measure, progress=progress, make=self._table)
+        with self.clock("estimate"):
+            return judge(a, b, tables, seed=self.seed)
+
+    def _table(
+        self, a: Fingerprint, b: Fingerprint, measure: Distance, rows: Rows | None, progress: Progress
+    ) -> DistanceTable:
+        key = digest(SCHEMA_VERSION, a.digest, b.digest, measure.name, measure.parameters, rows, versions())
 
         def make() -> DistanceTable:
             with self.clock("distances"):
-                return pipeline.distance_table(
-                    a, b, measure, progress=_titled(self.progress, f"{a.model.name} / {b.model.name}")
-                )
+                return distance_table(a, b, measure, rows, progress)
 
-        table = self._cached("tables", key, make, store.load_table, store.save_table)
-        with self.clock("estimate"):
-            return pipeline.judge(a, b, table, seed=self.seed)
+        return self._cached("tables", key, make, store.load_table, store.save_table)
 
     def noise_inside_gates(self) -> tuple[float, Behaviour]:
         """Return the largest weight noise of 1 %, 0.5 %, ... that keeps the behaviour gates, and what it does."""

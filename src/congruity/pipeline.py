@@ -1,4 +1,4 @@
-"""The flow. Heavy, once a model: task + model -> fingerprint. Light, any number of times: fingerprints -> congruity."""
+"""The flow. Heavy, once a model: task + model -> fingerprint. Light, in `judgement`: fingerprints -> congruity."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ from congruity import distances, doctor
 from congruity._versions import versions
 from congruity.circuit import find_circuit, split
 from congruity.clock import Clock
-from congruity.engine import one_blas_thread
-from congruity.errors import InputError, NotApplicableError, NotComparableError
+from congruity.errors import InputError, NotApplicableError
 from congruity.finders import Attribution
 from congruity.implement import Budget, implementations
-from congruity.inference import estimate, not_applicable
 from congruity.interventions import Resample
+from congruity.judgement import MIN_ACCURACY, incapable, judge, measured
 from congruity.protocols import Distance, Finder, Intervention, Model, Progress, Task, silent
 from congruity.represent import represent
-from congruity.values import Congruity, DistanceTable, Fingerprint, Floats, Gates, Queries
-
-MIN_ACCURACY = 0.75
-_STRENGTH_RATIO = 2.0  # mean KLs of the two sides further apart than this are called unmatched
+from congruity.values import Congruity, Fingerprint, Gates, Queries
 
 
 def fingerprint(
@@ -140,6 +136,8 @@ def compare(
     task: Task | None = None,
     distance: Distance | str | None = None,
     margin: float | None = None,
+    alpha: float = 0.05,
+    folds: int = 0,
     seed: int = 0,
     progress: Progress = silent,
     **fingerprint_options: Any,
@@ -150,7 +148,9 @@ def compare(
         a, b: each a `Fingerprint`, the path of one, or, with ``task``, anything that `load_model` takes.
         task: needed where a side is a model.
         distance: a `Distance` or its name; default `distances.Spectral()`, the paper's d_repr.
-        margin: what counts as equivalent; see `estimate`.
+        margin, alpha: what counts as equivalent, and the level of both tests; see `estimate`.
+        folds: groups of prompts, of which one at a time is left out for the error of T over prompts; 0 for none, as
+            each costs as much as the comparison itself. Two halves are always measured, for the reliability.
         seed: of the permutations, the bootstrap and, for models, the fingerprints.
         progress: told how far the stages are.
         fingerprint_options: ``n``, ``budget``, ``gates``, ... for sides that are models.
@@ -168,8 +168,8 @@ def compare(
         options = ", ".join(fingerprint_options)
         raise InputError(f"compare: {options} applies to models only, and both sides are fingerprints already")
     left, right = sides(a, b, task=task, seed=seed, progress=progress, **fingerprint_options)
-    table = distance_table(left, right, measure, progress=progress)
-    return judge(left, right, table, margin=margin, seed=seed)
+    tables = measured(left, right, measure, folds=folds, progress=progress)
+    return judge(left, right, tables, margin=margin, alpha=alpha, seed=seed)
 
 
 def sides(
@@ -186,78 +186,6 @@ def sides(
     made = iter([fingerprint(shared, m, seed=seed, progress=progress, require_task=False, **options) for m in models])
     left, right = (side if isinstance(side, Fingerprint) else next(made) for side in given)
     return left, right
-
-
-def distance_table(a: Fingerprint, b: Fingerprint, distance: Distance, *, progress: Progress = silent) -> DistanceTable:
-    """Return all distances between [clean a, clean b, implementations of a, implementations of b], in that order."""
-    require_comparable(a, b)
-    grams: Floats = np.concatenate([a.clean_gram[None], b.clean_gram[None], a.grams, b.grams])
-    labels = ["clean a", "clean b"] + [f"a{i}" for i in range(a.n)] + [f"b{i}" for i in range(b.n)]
-    with one_blas_thread():
-        return distance.table(grams, tuple(labels), progress=progress)
-
-
-def judge(
-    a: Fingerprint, b: Fingerprint, table: DistanceTable, *, margin: float | None = None, seed: int = 0
-) -> Congruity:
-    """Turn the table of `distance_table` into a verdict about ``a`` and ``b``."""
-    inner = DistanceTable(
-        table.measure,
-        table.values[2:, 2:],
-        table.labels[2:],
-        None if table.lower is None else table.lower[2:, 2:],
-        None if table.upper is None else table.upper[2:, 2:],
-        table.parameters,
-    )
-    bases = [i.base for i in a.admitted] + [i.base for i in b.admitted]
-    names = (a.model.name, b.model.name)
-    with one_blas_thread():
-        result = estimate(inner, ["a"] * a.n + ["b"] * b.n, base=bases, margin=margin, seed=seed, names=names)
-    result = dataclasses.replace(
-        result,
-        rho=_rho(table.values, a.n),
-        warnings=(*result.warnings, *_strength_warnings(a, b)),
-        provenance={
-            **result.provenance,
-            "a": a.digest,
-            "b": b.digest,
-            "queries": a.queries.digest,
-            "mean_kl": [a.mean_kl, b.mean_kl],
-        },
-    )
-    for side in (a, b):
-        if not side.capable:
-            return not_applicable(result, incapable(side.model.name, side.accuracy, side.queries.task))
-    return result
-
-
-def require_comparable(a: Fingerprint, b: Fingerprint) -> None:
-    """Raise `NotComparableError`, with what differs, unless both fingerprints answer the same queries alike."""
-    remedy = (
-        "make both with the same task and seed; where a tokenizer splits some of the task's words, give "
-        "`congruity compare` both models instead, which uses the words that both have"
-    )
-    pairs = [
-        ("tasks", a.queries.task, b.queries.task),
-        ("numbers of queries", len(a.queries.ids), len(b.queries.ids)),
-        ("token positions", a.queries.position, b.queries.position),
-        ("query interventions", a.queries.intervention, b.queries.intervention),
-        ("queries", a.queries.digest[:12], b.queries.digest[:12]),
-        ("layer scalings", a.scaling, b.scaling),
-    ]
-    for what, left, right in pairs:
-        if left != right:
-            raise NotComparableError(
-                f"{a.model.name} and {b.model.name} cannot be compared: different {what}, {left} and {right}; {remedy}"
-            )
-
-
-def incapable(name: str, accuracy: float, task: str) -> str:
-    """The sentence for a model that cannot do the task."""
-    return (
-        f"{name} cannot do the task {task}: accuracy {accuracy:.2f}, at least {MIN_ACCURACY:.2f} is needed, so "
-        "whether it solves it the same way is not a question"
-    )
 
 
 def settings(
@@ -298,26 +226,3 @@ def _model(source: Any) -> Model:
 
 def _is_fingerprint_path(side: Any) -> bool:
     return isinstance(side, (str, Path)) and Path(side).suffix == ".safetensors"
-
-
-def _rho(values: Floats, n_a: int) -> float | None:
-    """Clean-to-clean distance over the mean distance from a clean model to its own implementations."""
-    between = (values[0, 1] + values[1, 0]) / 2
-    own_a = (values[0, 2 : 2 + n_a] + values[2 : 2 + n_a, 0]) / 2
-    own_b = (values[1, 2 + n_a :] + values[2 + n_a :, 1]) / 2
-    radius = (own_a.mean() + own_b.mean()) / 2
-    return float(between / radius) if radius > 0 else None
-
-
-def _strength_warnings(a: Fingerprint, b: Fingerprint) -> tuple[str, ...]:
-    strengths = [a.mean_kl, b.mean_kl]
-    found = []
-    if max(strengths) > _STRENGTH_RATIO * min(strengths):
-        found.append(
-            f"the implementations were not sampled at matched strength (mean KL {strengths[0]:.3f} and "
-            f"{strengths[1]:.3f} nats), which alone can separate two sets"
-        )
-    for key in ("intervention", "finder"):
-        if a.settings.get(key) != b.settings.get(key):
-            found.append(f"the sides were made with different {key}s: {a.settings.get(key)} and {b.settings.get(key)}")
-    return tuple(found)

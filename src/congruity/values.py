@@ -535,6 +535,28 @@ class DistanceTable:
 
 
 @dataclass(frozen=True)
+class PromptError:
+    """How far a comparison depends on the prompts that its distances were measured on.
+
+    Attributes:
+        n: prompts.
+        reliability: of the distances: their order around each target on one half of the prompts against that on the
+            other (Spearman, averaged over targets), stepped up to all prompts (Spearman and Brown).
+        half_separation: mean T of the two halves.
+        extrapolated: 2 T - T of half the prompts: what T would be if it erred by 1 / prompts; within [-1, 1].
+        standard_error: of T over prompts, leaving out one of ``folds`` groups of them at a time; None if not done.
+        folds: groups of prompts, 0 if not done.
+    """
+
+    n: int
+    reliability: float
+    half_separation: float
+    extrapolated: float
+    standard_error: float | None = None
+    folds: int = 0
+
+
+@dataclass(frozen=True)
 class Congruity:
     """Whether two sets of implementations can be told apart, with its uncertainty and what it does and does not mean.
 
@@ -548,12 +570,14 @@ class Congruity:
         interval: 95 % interval of ``score``; ``intervals`` has those of "separation", "p1", "p2".
         p_value: permutation test of "both sides have one law", or None where no such test is valid;
             ``p_values`` has its components and the permutation p of the separability.
-        smallest_margin: the smallest margin at which the two sides would pass as equivalent.
+        smallest_margin: the smallest margin at which the two sides would pass as equivalent; ``p_equivalence``: the
+            smallest level at which they would pass at the margin asked for.
         verdict, reason: the decision and one sentence for it.
         n: implementations (N1, N2); ``n_bases``: independent networks a side, or None where not stated.
         scope: "populations" (units are independent networks) or "these two networks" (one network a side).
         expected_equal: mean of C under equality at this N; C does not reach 1.
         unshared: u = sqrt(|T|); ``tv_lower``: 95 % lower confidence bound on total variation.
+        prompts: what another set of prompts might change; None where that was not measured.
         rho: clean-to-clean distance over the mean distance from a model to its own implementations; None where unknown.
         table, side: the distances and the labels behind all this, for reports.
         provenance: digests, seed, settings and versions.
@@ -570,6 +594,7 @@ class Congruity:
     p_value: float | None
     p_values: Mapping[str, float]
     smallest_margin: float
+    p_equivalence: float
     verdict: Verdict
     reason: str
     n: tuple[int, int]
@@ -579,6 +604,7 @@ class Congruity:
     expected_equal: float
     unshared: float
     tv_lower: float
+    prompts: PromptError | None = None
     rho: float | None = None
     warnings: tuple[str, ...] = ()
     table: DistanceTable | None = None

@@ -23,7 +23,7 @@ from congruity.inference.design import Design, design
 from congruity.inference.permutation import Permuted, permutation_test
 from congruity.inference.ranks import separability
 from congruity.inference.verdict import Evidence, decide, warnings
-from congruity.values import Congruity, DistanceTable
+from congruity.values import Congruity, DistanceTable, PromptError
 
 SCOPES = {"independent": "populations", "clustered": "populations", "two networks": "these two networks"}
 METHOD = "Sun and Toneva 2026, arXiv 2603.30002, Algorithm 1; complete rank U-statistic at a fixed target, mid-p"
@@ -35,10 +35,12 @@ def estimate(
     *,
     base: Iterable[object] | None = None,
     margin: float | None = None,
+    alpha: float = 0.05,
     seed: int = 0,
     n_permutations: int = 9999,
     n_bootstrap: int = 1999,
     names: tuple[str, str] | None = None,
+    prompts: PromptError | None = None,
 ) -> Congruity:
     """Decide whether two sets of implementations can be told apart, from the distances between them.
 
@@ -51,7 +53,8 @@ def estimate(
     The p-value permutes units; its statistic is the largest of energy (on the symmetrised table), T, abs(S) and 3-NN
     (sources nearest to a target), each standardised over the relabellings: all of them when they are no more than
     ``n_permutations``. "equivalent" needs the 90 % intervals of P1 and P2 inside 1/2 +- margin/2 (then
-    C_min >= 1 - margin at level 5 %), p > .05 and at least 10 units a side. Neither the order of the rows nor which
+    C_min >= 1 - margin at level 5 %), p > .05, at least 10 units a side and, where ``prompts`` are given, distances of
+    a reliability of at least .7 over prompts. Neither the order of the rows nor which
     side comes first moves a random number.
 
     Args:
@@ -63,9 +66,11 @@ def estimate(
             Otherwise comparisons within a network are left out and whole networks are resampled and permuted;
             fewer than 4 a side give no p-value and no decision.
         margin: largest difference that counts as equivalent, in (0, 1]; by default .5 below 40 units a side, else .3.
+        alpha: level of both tests, in [.0005, .2]; intervals stay at 95 %.
         seed: of the permutations and resamples.
         n_permutations, n_bootstrap: their numbers, at least 99.
         names: what to call the two sides in the result; by default their labels.
+        prompts: how far the distances depend on the prompts that they were measured on, from `prompt_error`.
 
     Returns:
         A `Congruity`. ``tv_lower`` is a 95 % lower confidence bound on the total variation between the sides' laws,
@@ -85,7 +90,7 @@ def estimate(
     """
     labels, bases = list(side), None if base is None else list(base)
     layout = design(distances.values if isinstance(distances, DistanceTable) else distances, labels, bases)
-    margin = _checked(layout, margin, seed, n_permutations, n_bootstrap, names)
+    margin = _checked(layout, margin, alpha, seed, n_permutations, n_bootstrap, names)
     vacuous = not layout.informative or layout.smallest < MIN_UNITS
     resampled = resample(layout, n_bootstrap, stream(seed, "estimate", "bootstrap"), vacuous=vacuous)
     permuted = None
@@ -95,11 +100,19 @@ def estimate(
         design=layout,
         names=names or layout.sides,
         margin=margin,
-        smallest_margin=_smallest_margin(resampled),
+        alpha=alpha,
+        smallest_margin=_smallest_margin(resampled, alpha),
         separability=_separability(layout),
         permuted=permuted,
+        prompts=prompts,
     )
-    settings = {"margin": margin, "seed": seed, "n_permutations": n_permutations, "n_bootstrap": n_bootstrap}
+    settings = {
+        "margin": margin,
+        "alpha": alpha,
+        "seed": seed,
+        "n_permutations": n_permutations,
+        "n_bootstrap": n_bootstrap,
+    }
     table = distances if isinstance(distances, DistanceTable) else _named(distances, labels)
     return dataclasses.replace(
         _assembled(layout, resampled, evidence),
@@ -115,7 +128,13 @@ def not_applicable(result: Congruity, reason: str) -> Congruity:
 
 
 def _checked(
-    layout: Design, margin: float | None, seed: int, n_permutations: int, n_bootstrap: int, names: object
+    layout: Design,
+    margin: float | None,
+    alpha: float,
+    seed: int,
+    n_permutations: int,
+    n_bootstrap: int,
+    names: object,
 ) -> float:
     """Return the margin to use; refuse settings that mean nothing."""
     for name, count in (("n_permutations", n_permutations), ("n_bootstrap", n_bootstrap)):
@@ -125,6 +144,8 @@ def _checked(
         raise InputError(f"estimate: seed is {seed!r}; pass a whole number of at least 0")
     if names is not None and not (isinstance(names, (tuple, list)) and len(names) == 2):
         raise InputError(f"estimate: names is {names!r}; pass two names, that of the side which appears first in front")
+    if not isinstance(alpha, (int, float, np.number)) or not 0.0005 <= alpha <= 0.2:
+        raise InputError(f"estimate: alpha is {alpha!r}; pass a level between 0.0005 and 0.2, such as 0.05")
     if margin is None:
         return 0.5 if layout.smallest < 40 else 0.3
     if not isinstance(margin, (int, float, np.number)) or not 0 < margin <= 1:
@@ -156,10 +177,12 @@ def _assembled(layout: Design, resampled: Resampled, evidence: Evidence) -> Cong
             "separation": of_t,
             "p1": resampled.interval(mine[0], 0.05),
             "p2": resampled.interval(mine[1], 0.05),
-        },
+        }
+        | _over_prompts(separation, of_t, evidence.prompts),
         p_value=permuted.p_value if permuted else None,
         p_values=permuted.p_values if permuted else {},
         smallest_margin=evidence.smallest_margin,
+        p_equivalence=_p_equivalence(resampled, evidence.margin),
         verdict=verdict,
         reason=reason,
         n=layout.n,
@@ -169,6 +192,7 @@ def _assembled(layout: Design, resampled: Resampled, evidence: Evidence) -> Cong
         expected_equal=_expected_equal(layout),
         unshared=math.sqrt(abs(separation)),
         tv_lower=_total_variation(resampled),
+        prompts=evidence.prompts,
         warnings=warnings(evidence, separation),
     )
 
@@ -179,10 +203,32 @@ def _image(of_t: tuple[float, float]) -> tuple[float, float]:
     return 1 - high, 1.0 if of_t[0] <= 0 <= of_t[1] else 1 - low
 
 
-def _smallest_margin(resampled: Resampled) -> float:
-    """Twice the largest distance from 1/2 within the 90 % intervals of P1 and P2."""
-    ends = (*resampled.interval("p1", 0.1), *resampled.interval("p2", 0.1))
+def _over_prompts(
+    separation: float, of_t: tuple[float, float], prompts: PromptError | None
+) -> dict[str, tuple[float, float]]:
+    """The interval of T widened to V(implementations) + V(prompts), which counts their interaction twice."""
+    if prompts is None or prompts.standard_error is None:
+        return {}
+    error = 1.96 * prompts.standard_error
+    low, high = math.hypot(separation - of_t[0], error), math.hypot(of_t[1] - separation, error)
+    return {"separation over prompts": (max(-1.0, separation - low), min(1.0, separation + high))}
+
+
+def _smallest_margin(resampled: Resampled, alpha: float) -> float:
+    """Twice the largest distance from 1/2 within the 1 - 2 ``alpha`` intervals of P1 and P2."""
+    ends = (*resampled.interval("p1", 2 * alpha), *resampled.interval("p2", 2 * alpha))
     return 2 * max(abs(end - 0.5) for end in ends)
+
+
+def _p_equivalence(resampled: Resampled, margin: float) -> float:
+    """Return the smallest level, to .0005, at which the equivalence test passes at the margin; 1 if none below 1/2."""
+    failing, passing = 0.0, 0.5
+    if not _smallest_margin(resampled, 0.4995) < margin:
+        return 1.0
+    while passing - failing > 0.0005:
+        level = (failing + passing) / 2
+        failing, passing = (failing, level) if _smallest_margin(resampled, level) < margin else (level, passing)
+    return passing
 
 
 def _expected_equal(layout: Design) -> float:

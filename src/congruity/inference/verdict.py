@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from congruity.inference.design import MIN_BASES, Design
 from congruity.inference.permutation import Permuted
-from congruity.values import Verdict
+from congruity.values import PromptError, Verdict
 
-ALPHA = 0.05
 MIN_EQUIVALENT = 10  # independent units a side below which intervals are too rough to declare sameness
+MIN_RELIABILITY = 0.7  # of the distances over prompts: noise makes all sides alike
+_GOOD_RELIABILITY, _NOISE = 0.85, 0.3
+_GROWS = 0.1  # an extrapolated T this far above T: more prompts would show more separation
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,11 @@ class Evidence:
     design: Design
     names: tuple[str, str]
     margin: float
+    alpha: float
     smallest_margin: float
     separability: float
     permuted: Permuted | None
+    prompts: PromptError | None
 
     @property
     def within(self) -> bool:
@@ -36,7 +40,12 @@ class Evidence:
     @property
     def distinguishable(self) -> bool:
         """Whether the permutation test rejects equality."""
-        return self.permuted is not None and self.permuted.p_value <= ALPHA
+        return self.permuted is not None and self.permuted.p_value <= self.alpha
+
+    @property
+    def unreliable(self) -> bool:
+        """Whether the distances change too much with the prompts to show that two sides are alike."""
+        return self.prompts is not None and self.prompts.reliability < MIN_RELIABILITY
 
     @property
     def p(self) -> str:
@@ -85,7 +94,7 @@ def _populations(e: Evidence) -> tuple[Verdict, str]:
             f"{a} and {b} are within margin but distinguishable: they can be told apart ({e.p}; leave-one-out "
             f"separability {e.separability:.2f}), though P1 and P2 agree within the margin ({e.needed})."
         )
-    if e.within and e.design.smallest >= MIN_EQUIVALENT:
+    if e.within and e.design.smallest >= MIN_EQUIVALENT and not e.unreliable:
         return "equivalent", _agreement(e)
     return "undecided", _undecided(e)
 
@@ -101,7 +110,7 @@ def _two_networks(e: Evidence) -> tuple[Verdict, str]:
             "copy of a network with a little noise is told apart too: read it among controls (each network against "
             "itself, a noisy copy, a random network)."
         )
-    if e.within and e.design.smallest >= MIN_EQUIVALENT:
+    if e.within and e.design.smallest >= MIN_EQUIVALENT and not e.unreliable:
         return "equivalent", f"{_agreement(e)} With one network a side, this speaks of these two networks only."
     return "undecided", _undecided(e)
 
@@ -109,8 +118,9 @@ def _two_networks(e: Evidence) -> tuple[Verdict, str]:
 def _agreement(e: Evidence) -> str:
     a, b = e.names
     return (
-        f"{a} and {b} could not be told apart ({e.p}), and with 95 % confidence the chance that an implementation is "
-        f"closer to its own side is within {50 * e.margin:.0f} points of 50 % on both sides ({e.needed})."
+        f"{a} and {b} could not be told apart ({e.p}), and with {100 * (1 - e.alpha):.3g} % confidence the chance that "
+        f"an implementation is closer to its own side is within {50 * e.margin:.0f} points of 50 % on both sides "
+        f"({e.needed})."
     )
 
 
@@ -118,13 +128,20 @@ def _undecided(e: Evidence) -> str:
     """Neither test spoke, or equivalence passed on too few units."""
     a, b = e.names
     units = "networks" if e.design.kind == "clustered" else "implementations"
+    if e.within and e.prompts and e.unreliable and e.design.smallest >= MIN_EQUIVALENT:
+        return (
+            f"{a} and {b} could not be told apart ({e.p}; {e.needed}), but the distances change too much with the "
+            f"prompts to show that they are alike: split-half reliability {e.prompts.reliability:.2f}, at least "
+            f"{MIN_RELIABILITY:.2f} is needed. More prompts may decide; implementations that are all equally far apart "
+            "look like this too."
+        )
     if e.within:
         return (
             f"{a} and {b} could not be told apart ({e.p}; {e.needed}), but {e.design.smallest} independent {units} on "
             f"a side are too few: 'equivalent' needs {MIN_EQUIVALENT}."
         )
     limit = e.permuted.smallest if e.permuted else 1.0
-    can = f"; the smallest p-value possible with so few is {limit:.2g}" if limit > ALPHA else ""
+    can = f"; the smallest p-value possible with so few is {limit:.2g}" if limit > e.alpha else ""
     return (
         f"{a} and {b} were neither told apart ({e.p}{can}) nor shown to agree within the margin ({e.needed}); more "
         f"independent {units} may decide."
@@ -134,7 +151,7 @@ def _undecided(e: Evidence) -> str:
 def warnings(e: Evidence, separation: float) -> tuple[str, ...]:
     """Return what a reader must know besides the verdict."""
     found = []
-    if separation < 0 and e.permuted is not None and e.permuted.below <= ALPHA and e.design.informative:
+    if separation < 0 and e.permuted is not None and e.permuted.below <= 0.05 and e.design.informative:
         found.append(
             f"T = {separation:.2f} is significantly below 0 (p = {e.permuted.below:.2g}): implementations are closer "
             "to the other side than to their own. Look for a crossed design (the same networks or edits on both sides) "
@@ -145,9 +162,28 @@ def warnings(e: Evidence, separation: float) -> tuple[str, ...]:
             f"side {side!r} is one network, so its within-side comparisons are between implementations of that network "
             "and C is not comparable with that of several networks a side"
         )
+    if e.prompts is not None and e.design.informative:
+        found += _of_prompts(e.prompts, separation)
     if e.design.smallest < 5 and not e.design.lonely:
         found.append(f"{_counted(e.design.smallest, 'independent unit')} on a side: read C as an estimate only")
     return tuple(found)
+
+
+def _of_prompts(prompts: PromptError, separation: float) -> list[str]:
+    found = []
+    if prompts.reliability < _GOOD_RELIABILITY:
+        what = "are mostly noise" if prompts.reliability < _NOISE else "are noisy"
+        found.append(
+            f"the distances {what} over prompts (split-half reliability {prompts.reliability:.2f}), and noise makes "
+            f"sides look alike; take more than {prompts.n} prompts"
+        )
+    grown = abs(prompts.extrapolated) - abs(separation)
+    if grown > _GROWS:
+        found.append(
+            f"separation still grows with the prompts (T = {prompts.half_separation:.2f} on half of them, "
+            f"{separation:.2f} on all {prompts.n}, {prompts.extrapolated:.2f} extrapolated): with more, C would fall"
+        )
+    return found
 
 
 def _counted(count: int, noun: str) -> str:

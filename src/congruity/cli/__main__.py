@@ -1,0 +1,5 @@
+"""``python -m congruity.cli``."""
+
+from congruity.cli import main
+
+main()

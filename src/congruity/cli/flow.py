@@ -1,0 +1,164 @@
+"""The commands that measure: from models and fingerprints to verdicts."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from congruity._bars import progress_bars
+from congruity.cli.app import Count, Json, Prompts, Quiet, Seed, TaskName, app
+from congruity.cli.output import print_json, print_table, print_timing, summary
+
+
+@app.command()
+def demo(
+    json_output: Json = False,
+    quiet: Quiet = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Make everything again; converted models are kept.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for report.html and result.json.")] = Path("congruity-demo"),
+    prompts: Prompts = 200,
+    n: Count = 20,
+    seed: Seed = 0,
+) -> None:
+    """Compare SmolLM2-135M with Gemma-3-270M on indirect object identification, with three controls."""
+    from congruity import store
+    from congruity.demo import conclusions, run_demo
+    from congruity.report import html
+
+    with progress_bars(quiet) as progress:
+        result = run_demo(n_prompts=prompts, n=n, seed=seed, use_cache=not no_cache, progress=progress)
+    lines = conclusions(result)
+    report = out / "report.html"
+    start = time.perf_counter()
+    page = html.page(
+        result.comparisons,
+        title="congruity demo",
+        seconds=result.seconds,
+        floor_seconds=result.floor_seconds,
+        conclusions=lines,
+    )
+    store.write_bytes(page.encode(), report)
+    result.seconds["report"] = time.perf_counter() - start
+    data = result.to_dict(report)
+    store.write_json(data, out / "result.json")
+    if json_output:
+        print_json(data)
+        return
+    print_table(result.comparisons)
+    print(f"\nAccuracy: {', '.join(f'{name} {value:.3f}' for name, value in result.accuracy.items())}")
+    print(f"Implementations refused: {', '.join(f'{name} {count}' for name, count in result.refused.items())}")
+    print_timing(result.seconds, result.floor_seconds, result.peak_rss_mb)
+    print("\nWhat may be concluded, and what not:")
+    for line in lines:
+        print(f"- {line}")
+    print(f"\nReport: {report}")
+
+
+@app.command()
+def fingerprint(
+    model: Annotated[
+        str, typer.Argument(help="Short name, folder, .gguf file or hub id; +noise=0.01 or +random changes it.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the fingerprint (.safetensors).")],
+    task: TaskName = "ioi",
+    prompts: Prompts = 200,
+    n: Count = 20,
+    seed: Seed = 0,
+    share: Annotated[float, typer.Option(help="Part of the non-circuit pool that each implementation replaces.")] = 0.5,
+    max_kl: Annotated[float, typer.Option(help="Gate: largest mean KL to the unedited model, nats.")] = 0.1,
+    control: Annotated[bool, typer.Option("--control", help="Accept a model that cannot do the task.")] = False,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub id.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    json_output: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a model's fingerprint: what it contributes to any comparison, in one small file."""
+    from congruity import pipeline, store, tasks
+    from congruity.clock import Clock
+    from congruity.errors import StoreError
+    from congruity.implement import Budget
+    from congruity.models import load_model
+    from congruity.values import Gates
+
+    if out.suffix != store.SUFFIX:
+        raise StoreError(f"{out}: a fingerprint's file name ends in {store.SUFFIX}")
+    chosen = tasks.by_name(task, n=prompts, seed=seed)
+    budget, gates = Budget(share=share), Gates(max_kl=max_kl)
+    clock = Clock()
+    with progress_bars(quiet) as progress:
+        with clock("load"):
+            loaded = load_model(model, revision=revision, device=device)
+        made = pipeline.fingerprint(
+            chosen,
+            loaded,
+            n=n,
+            seed=seed,
+            budget=budget,
+            gates=gates,
+            require_task=not control,
+            progress=progress,
+            clock=clock,
+        )
+    path = made.save(out)
+    facts = summary(made) | {"path": str(path), "seconds": {k: round(v, 2) for k, v in clock.seconds.items()}}
+    if json_output:
+        print_json(facts)
+        return
+    print(
+        f"{made.model.name} on {made.queries.task}: accuracy {made.accuracy:.3f}, circuit {len(made.circuit.sites)} of "
+        f"{len(made.circuit.scores.sites)} sites, {made.n} implementations admitted, {facts['refused']} refused, "
+        f"mean KL {facts['mean_kl']:.3f} nats"
+    )
+    print(f"Wrote {path}")
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="A fingerprint (.safetensors) or a model.")],
+    b: Annotated[str, typer.Argument(help="A fingerprint (.safetensors) or a model.")],
+    task: TaskName = "ioi",
+    distance: Annotated[str, typer.Option(help="See `congruity distances`.")] = "spectral",
+    margin: Annotated[float | None, typer.Option(help="Margin of equivalence in (0, 1].")] = None,
+    alpha: Annotated[float, typer.Option(help="Level of both tests.")] = 0.05,
+    folds: Annotated[int, typer.Option(min=0, help="Groups of prompts to leave out in turn; 0 = none.")] = 0,
+    prompts: Prompts = 200,
+    n: Count = 20,
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option(help="Folder for report.html and result.json.")] = Path("congruity-report"),
+    json_output: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Decide whether two sides share an interpretation, as far as their implementations show."""
+    from congruity import distances, judgement, pipeline, store, tasks
+    from congruity.report import html
+    from congruity.values import Comparison
+
+    measure = distances.by_name(distance)
+    chosen = tasks.by_name(task, n=prompts, seed=seed)
+    with progress_bars(quiet) as progress:
+        left, right = pipeline.sides(a, b, task=chosen, seed=seed, progress=progress, n=n)
+        tables = judgement.measured(left, right, measure, folds=folds, progress=progress)
+        result = judgement.judge(left, right, tables, margin=margin, alpha=alpha, seed=seed)
+    comparison = Comparison(left, right, result)
+    report = store.write_bytes(
+        html.page([comparison], title=f"{result.names[0]} and {result.names[1]}").encode(), out / "report.html"
+    )
+    data = result.to_dict() | {"report": str(report)}
+    store.write_json(data, out / "result.json")
+    if json_output:
+        print_json(data)
+    else:
+        from congruity.report import text
+
+        print_table([comparison])
+        print(f"\n{text.verdict(result)}")
+        for warning in result.warnings:
+            print(f"Warning: {warning}")
+        print(f"\nReport: {report}")
+    if result.verdict == "not applicable":
+        raise typer.Exit(3)
