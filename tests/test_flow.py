@@ -276,3 +276,45 @@ def test_unmatched_strength_and_settings_are_warned_of(side: cg.Fingerprint) -> 
 def test_a_misspelt_option_is_refused(side: cg.Fingerprint) -> None:
     with pytest.raises((TypeError, InputError)):
         cg.compare(side, side, distance="procrustes", margn=0.1)
+
+
+# ------------------------------------------------------------------------------------------- more implementations
+
+
+def test_an_extended_fingerprint_is_the_one_that_would_have_been_made_at_once(side: cg.Fingerprint) -> None:
+    model = tiny.module_model(tiny.net(0, strength=0.3), name="net-0")
+    few = cg.fingerprint(TASK, model, n=3)
+    longer = cg.fingerprint(TASK, model, n=6, extend=few)
+    assert longer.implementations[: len(few.implementations)] == few.implementations
+    assert [i.edit for i in longer.implementations] == [i.edit for i in side.implementations]
+    assert np.abs(longer.grams - side.grams).max() <= 1e-6 and longer.settings == side.settings
+    assert longer.circuit == few.circuit and longer.checks == few.checks
+
+
+def test_only_the_same_model_and_settings_extend_a_fingerprint(side: cg.Fingerprint) -> None:
+    model = tiny.module_model(tiny.net(0, strength=0.3), name="net-0")
+    with pytest.raises(InputError, match="the fingerprint to extend has 6 implementations, not fewer than n"):
+        cg.fingerprint(TASK, model, n=6, extend=side)
+    with pytest.raises(InputError, match="the fingerprint to extend was made with seed 0 and not 1; make a new one"):
+        cg.fingerprint(TASK, model, n=8, seed=1, extend=side)
+    with pytest.raises(InputError, match="the fingerprint to extend was made with model "):
+        cg.fingerprint(TASK, tiny.module_model(tiny.net(1, strength=0.3), name="net-1"), n=8, extend=side)
+
+
+def test_models_are_compared_until_decided_and_no_implementation_is_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = [tiny.module_model(tiny.net(k, strength=0.3), name=f"net-{k}") for k in (0, 1)]
+    drawn: list[tuple[str, int]] = []
+    original = implement.draw
+
+    def counted(circuit: Any, index: int, *, model: str, **rest: Any) -> Edit:
+        drawn.append((model, index))
+        return original(circuit, index, model=model, **rest)
+
+    ran: list[int] = []
+    kept = implement._judge
+    monkeypatch.setattr(implement, "draw", counted)
+    monkeypatch.setattr(implement, "_judge", lambda *a: (ran.append(1), kept(*a))[1])
+    found = cg.compare(*models, task=TASK, looks=(5, 7), distance="cka", margin=0.01)
+    plan = found.provenance["looks"]
+    assert plan["plan"] == [5, 7] and found.n[0] == plan["reached"]
+    assert len(ran) == len({edit for edit in drawn}), "every draw was run once, however often it was named"

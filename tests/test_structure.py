@@ -96,7 +96,7 @@ HEIGHT |= {
     "judgement": 5,
     "pipeline": 6,
 }
-HEIGHT |= {"demo": 7, "bench": 7, "cli": 8}
+HEIGHT |= {"demo": 8, "bench": 8, "family": 8, "cli": 9}
 
 
 @every_module

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from congruity import distances, finders, interventions, models, tasks
     from congruity.errors import CongruityError
+    from congruity.family import CongruityMatrix, matrix
     from congruity.implement import Budget
     from congruity.inference import estimate
     from congruity.measure import d_repr, pairwise
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "congruity.errors": ("CongruityError",),
     "congruity.inference": ("estimate",),
+    "congruity.family": ("CongruityMatrix", "matrix"),
     "congruity.implement": ("Budget",),
     "congruity.measure": ("d_repr", "pairwise"),
     "congruity.models": ("TorchModule", "load_model"),
@@ -58,6 +60,7 @@ __all__ = [
     "Circuit",
     "Congruity",
     "CongruityError",
+    "CongruityMatrix",
     "DistanceTable",
     "Examples",
     "Fingerprint",
@@ -74,6 +77,7 @@ __all__ = [
     "fingerprint",
     "interventions",
     "load_model",
+    "matrix",
     "models",
     "pairwise",
     "tasks",

@@ -65,10 +65,12 @@ def implementations(
     measured: NDArray[np.intp],
     seed: int,
     progress: Progress,
+    known: tuple[Implementation, ...] = (),
 ) -> Iterator[tuple[Implementation, Outputs]]:
-    """Yield measured implementations with their recorded layers until ``n`` were admitted.
+    """Yield measured implementations with their recorded layers until ``n`` were admitted, ``known`` ones included.
 
-    Behaviour is measured on the rows ``measured``, which ranked nothing.
+    Behaviour is measured on the rows ``measured``, which ranked nothing. Known ones are not run again: they are the
+    first draws of the same seed.
 
     Raises:
         NotApplicableError: fewer than ``n`` of ``budget.max_draws * n`` draws stayed inside the gates.
@@ -81,8 +83,8 @@ def implementations(
             f"gives {possible} different implementations, too few for {n} independent draws; ask for fewer or change "
             "the share"
         )
-    seen: set[Edit] = set()
-    admitted = drawn = 0
+    seen = {item.edit for item in known}
+    admitted, drawn = sum(item.admitted for item in known), 0
     reasons: list[str] = []
     while admitted < n and drawn < budget.max_draws * n:
         size = min(_STACK, n - admitted, budget.max_draws * n - drawn)

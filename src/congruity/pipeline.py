@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from congruity.interventions import Resample
 from congruity.judgement import MIN_ACCURACY, incapable, judge, measured
 from congruity.protocols import Distance, Finder, Intervention, Model, Progress, Task, silent
 from congruity.represent import represent
-from congruity.values import Congruity, Fingerprint, Gates, Queries
+from congruity.sequential import until_decided
+from congruity.values import Comparison, Congruity, Fingerprint, Gates, Queries
 
 
 def fingerprint(
@@ -33,6 +35,7 @@ def fingerprint(
     budget: Budget | None = None,
     gates: Gates | None = None,
     require_task: bool = True,
+    extend: Fingerprint | None = None,
     progress: Progress = silent,
     clock: Clock | None = None,
 ) -> Fingerprint:
@@ -47,6 +50,8 @@ def fingerprint(
         seed: of every random stream.
         budget: how implementations are drawn.
         gates: the limits inside which behaviour counts as kept.
+        extend: an earlier fingerprint of this model with fewer implementations and otherwise the same arguments: its
+            circuit and implementations are kept, and only those that are missing are made.
         require_task: refuse a model that cannot do the task; False fingerprints it as a control.
         progress, clock: told how far and how long each stage took.
 
@@ -70,7 +75,7 @@ def fingerprint(
         examples = task.examples(model.single_token)
         bound = model.bind(examples, intervention)
     with clock("checks"):
-        checks = doctor.run_checks(model, examples, intervention)
+        checks = extend.checks if extend else doctor.run_checks(model, examples, intervention)
         doctor.require(checks, model.card.name)
     queries = Queries(examples.task, examples.digest, examples.ids)
     parts = split(examples.ids, seed)
@@ -81,18 +86,23 @@ def fingerprint(
         if require_task and not capable:
             raise NotApplicableError(incapable(model.card.name, accuracy, examples.task))
         gates = gates if capable else gates.kl_only()
-        circuit = find_circuit(
-            model,
-            bound,
-            finder=finder,
-            intervention=intervention,
-            gates=gates,
-            parts=parts,
-            unedited=unedited,
-            progress=progress,
-        )
+        chosen = settings(finder=finder, intervention=intervention, n=n, seed=seed, budget=budget, gates=gates)
+        if extend is not None:
+            _require_same(extend, model, queries.digest, chosen)
+            circuit = extend.circuit
+        else:
+            circuit = find_circuit(
+                model,
+                bound,
+                finder=finder,
+                intervention=intervention,
+                gates=gates,
+                parts=parts,
+                unedited=unedited,
+                progress=progress,
+            )
     with clock("implementations"):
-        made, grams = [], []
+        made, grams = ([*extend.implementations], [*extend.grams]) if extend else ([], [])
         for item, outputs in implementations(
             model,
             bound,
@@ -105,6 +115,7 @@ def fingerprint(
             measured=parts.held_out,
             seed=seed,
             progress=progress,
+            known=tuple(made),
         ):
             made.append(item)
             if item.admitted:
@@ -124,7 +135,7 @@ def fingerprint(
         grams=np.stack(grams),
         clean_gram=clean.gram,
         checks=checks,
-        settings=settings(finder=finder, intervention=intervention, n=n, seed=seed, budget=budget, gates=gates),
+        settings=chosen,
         versions=versions(),
     )
 
@@ -138,6 +149,7 @@ def compare(
     margin: float | None = None,
     alpha: float = 0.05,
     folds: int = 0,
+    looks: Sequence[int] | None = None,
     seed: int = 0,
     progress: Progress = silent,
     **fingerprint_options: Any,
@@ -151,6 +163,9 @@ def compare(
         margin, alpha: what counts as equivalent, and the level of both tests; see `estimate`.
         folds: groups of prompts, of which one at a time is left out for the error of T over prompts; 0 for none, as
             each costs as much as the comparison itself. Two halves are always measured, for the reliability.
+        looks: implementations a side at which to look until the question is decided, such as
+            ``congruity.sequential.LOOKS``; ``alpha`` is then that of all looks together. Models make as many as are
+            needed, fingerprints give their first ones. None: all there are, once.
         seed: of the permutations, the bootstrap and, for models, the fingerprints.
         progress: told how far the stages are.
         fingerprint_options: ``n``, ``budget``, ``gates``, ... for sides that are models.
@@ -167,25 +182,71 @@ def compare(
     if fingerprint_options and all(isinstance(s, Fingerprint) or _is_fingerprint_path(s) for s in (a, b)):
         options = ", ".join(fingerprint_options)
         raise InputError(f"compare: {options} applies to models only, and both sides are fingerprints already")
-    left, right = sides(a, b, task=task, seed=seed, progress=progress, **fingerprint_options)
-    tables = measured(left, right, measure, folds=folds, progress=progress)
-    return judge(left, right, tables, margin=margin, alpha=alpha, seed=seed)
+    comparison = compared(
+        a,
+        b,
+        task=task,
+        distance=measure,
+        margin=margin,
+        alpha=alpha,
+        folds=folds,
+        looks=looks,
+        seed=seed,
+        progress=progress,
+        **fingerprint_options,
+    )
+    return comparison.result
+
+
+def compared(
+    a: Any,
+    b: Any,
+    *,
+    task: Task | None,
+    distance: Distance,
+    margin: float | None,
+    alpha: float,
+    folds: int,
+    looks: Sequence[int] | None,
+    seed: int,
+    progress: Progress,
+    **options: Any,
+) -> Comparison:
+    """Do what `compare` does, and return the fingerprints with the result, as reports need them."""
+    if looks is not None:
+        if folds or "n" in options:
+            raise InputError("compare: looks set how many implementations are used, and do not go with n or folds")
+        first, second = (_Growing(side, own, seed, options) for side, own in shared((a, b), task))
+        return until_decided(
+            (first, second), distance, looks=looks, margin=margin, alpha=alpha, seed=seed, progress=progress
+        )
+    left, right = sides(a, b, task=task, seed=seed, progress=progress, **options)
+    tables = measured(left, right, distance, folds=folds, progress=progress)
+    return Comparison(left, right, judge(left, right, tables, margin=margin, alpha=alpha, seed=seed))
 
 
 def sides(
     a: Any, b: Any, *, task: Task | None, seed: int, progress: Progress, **options: Any
 ) -> tuple[Fingerprint, Fingerprint]:
     """Return both sides as fingerprints over one set of words that both tokenizers hold, made where needed."""
-    given = [Fingerprint.load(side) if _is_fingerprint_path(side) else side for side in (a, b)]
-    models = [_model(side) for side in given if not isinstance(side, Fingerprint)]
-    if not models:
-        return given[0], given[1]
-    if task is None:
-        raise InputError("compare: a side that is a model needs a task, for example task=cg.tasks.ioi()")
-    shared = _SharedWords(task, models)
-    made = iter([fingerprint(shared, m, seed=seed, progress=progress, require_task=False, **options) for m in models])
-    left, right = (side if isinstance(side, Fingerprint) else next(made) for side in given)
+    left, right = (
+        side
+        if own_task is None
+        else fingerprint(own_task, side, seed=seed, progress=progress, require_task=False, **options)
+        for side, own_task in shared((a, b), task)
+    )
     return left, right
+
+
+def shared(given: Sequence[Any], task: Task | None) -> list[tuple[Any, Task | None]]:
+    """Load what is given: a fingerprint with None, or a model with the task over the words that all models hold."""
+    loaded = [Fingerprint.load(side) if _is_fingerprint_path(side) else side for side in given]
+    loaded = [side if isinstance(side, Fingerprint) else _model(side) for side in loaded]
+    models = [side for side in loaded if not isinstance(side, Fingerprint)]
+    if models and task is None:
+        raise InputError("compare: a side that is a model needs a task, for example task=cg.tasks.ioi()")
+    common = None if task is None else _SharedWords(task, models)
+    return [(side, None if isinstance(side, Fingerprint) else common) for side in loaded]
 
 
 def settings(
@@ -201,6 +262,22 @@ def settings(
         "gates": dataclasses.asdict(gates),
         "min_accuracy": MIN_ACCURACY,
     }
+
+
+def _require_same(earlier: Fingerprint, model: Model, queries: str, chosen: dict[str, Any]) -> None:
+    """Refuse to add implementations to a fingerprint that was made of something else."""
+    if earlier.n >= chosen["n"]:
+        raise InputError(f"fingerprint: the fingerprint to extend has {earlier.n} implementations, not fewer than n")
+    pairs: dict[str, tuple[Any, Any]] = {
+        "model": (earlier.model.digest, model.card.digest),
+        "queries": (earlier.queries.digest, queries),
+    }
+    pairs |= {key: (earlier.settings.get(key), chosen[key]) for key in chosen if key != "n"}
+    for what, (before, now) in pairs.items():
+        if before != now:
+            raise InputError(
+                f"fingerprint: the fingerprint to extend was made with {what} {before} and not {now}; make a new one"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,3 +303,35 @@ def _model(source: Any) -> Model:
 
 def _is_fingerprint_path(side: Any) -> bool:
     return isinstance(side, (str, Path)) and Path(side).suffix == ".safetensors"
+
+
+class _Growing:
+    """A side that gives its first n implementations: from a fingerprint, or made as they are needed."""
+
+    def __init__(self, source: Any, task: Task | None, seed: int, options: dict[str, Any]) -> None:
+        self._model = None if isinstance(source, Fingerprint) else source
+        self._made = source if isinstance(source, Fingerprint) else None
+        self._task, self._seed, self._options = task, seed, options
+
+    @property
+    def available(self) -> int:
+        """Implementations made so far."""
+        return 0 if self._made is None else self._made.n
+
+    def first(self, n: int, progress: Progress) -> Fingerprint | None:
+        """Return a fingerprint of the first ``n``; None if a finished one has fewer."""
+        if self.available < n:
+            if self._model is None or self._task is None:
+                return None
+            self._made = fingerprint(
+                self._task,
+                self._model,
+                n=n,
+                seed=self._seed,
+                extend=self._made,
+                require_task=False,
+                progress=progress,
+                **self._options,
+            )
+        made = self._made
+        return made if made is None or made.n == n else made.take(np.arange(n), made.model.name)

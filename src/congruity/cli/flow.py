@@ -10,7 +10,7 @@ import typer
 
 from congruity._bars import progress_bars
 from congruity.cli.app import Count, Json, Prompts, Quiet, Seed, TaskName, app
-from congruity.cli.output import print_json, print_table, print_timing, summary
+from congruity.cli.output import print_json, print_rows, print_table, print_timing, summary
 
 
 @app.command()
@@ -126,6 +126,10 @@ def compare(
     margin: Annotated[float | None, typer.Option(help="Margin of equivalence in (0, 1].")] = None,
     alpha: Annotated[float, typer.Option(help="Level of both tests.")] = 0.05,
     folds: Annotated[int, typer.Option(min=0, help="Groups of prompts to leave out in turn; 0 = none.")] = 0,
+    until_decided: Annotated[
+        bool,
+        typer.Option("--until-decided", help="Look at 8, 16, 32, 64 implementations a side, and stop when decided."),
+    ] = False,
     prompts: Prompts = 200,
     n: Count = 20,
     seed: Seed = 0,
@@ -134,17 +138,27 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Decide whether two sides share an interpretation, as far as their implementations show."""
-    from congruity import distances, judgement, pipeline, store, tasks
+    from congruity import distances, pipeline, store, tasks
     from congruity.report import html
-    from congruity.values import Comparison
+    from congruity.sequential import LOOKS
 
     measure = distances.by_name(distance)
     chosen = tasks.by_name(task, n=prompts, seed=seed)
     with progress_bars(quiet) as progress:
-        left, right = pipeline.sides(a, b, task=chosen, seed=seed, progress=progress, n=n)
-        tables = judgement.measured(left, right, measure, folds=folds, progress=progress)
-        result = judgement.judge(left, right, tables, margin=margin, alpha=alpha, seed=seed)
-    comparison = Comparison(left, right, result)
+        comparison = pipeline.compared(
+            a,
+            b,
+            task=chosen,
+            distance=measure,
+            margin=margin,
+            alpha=alpha,
+            folds=folds,
+            looks=LOOKS if until_decided else None,
+            seed=seed,
+            progress=progress,
+            **({} if until_decided else {"n": n}),
+        )
+    result = comparison.result
     report = store.write_bytes(
         html.page([comparison], title=f"{result.names[0]} and {result.names[1]}").encode(), out / "report.html"
     )
@@ -162,3 +176,55 @@ def compare(
         print(f"\nReport: {report}")
     if result.verdict == "not applicable":
         raise typer.Exit(3)
+
+
+@app.command()
+def matrix(
+    sides: Annotated[list[str], typer.Argument(help="Three fingerprints (.safetensors) or more.")],
+    distance: Annotated[str, typer.Option(help="See `congruity distances`.")] = "spectral",
+    margin: Annotated[float | None, typer.Option(help="Margin of equivalence in (0, 1].")] = None,
+    alpha: Annotated[float, typer.Option(help="Level of either family of claims.")] = 0.05,
+    screen: Annotated[bool, typer.Option("--screen", help="Control the share of false claims, not any one.")] = False,
+    seed: Seed = 0,
+    json_output: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare all pairs of several models, with the error rate controlled over all of them."""
+    from congruity import family
+    from congruity.errors import InputError
+    from congruity.report.wording import interval, number, p_value, printable
+
+    if strange := [side for side in sides if not side.endswith(".safetensors")]:
+        raise InputError(f"matrix: {strange[0]} is no fingerprint; make one with `congruity fingerprint`")
+    with progress_bars(quiet) as progress:
+        found = family.matrix(
+            sides,
+            distance=distance,
+            margin=margin,
+            alpha=alpha,
+            correction="bh" if screen else "holm",
+            seed=seed,
+            progress=progress,
+        )
+    if json_output:
+        print_json(found.to_dict())
+        return
+    rows = []
+    for pair in found.pairs.values():
+        a, b = map(printable, pair.result.names)
+        rows.append(
+            {
+                "A": a,
+                "B": b,
+                "C [95 %]": f"{number(pair.result.score)} {interval(pair.result.interval)}",
+                "rho": number(pair.result.rho),
+                "p different": p_value(pair.p_different),
+                "p equivalent": p_value(pair.p_equivalent),
+                "told apart": pair.distinguishable,
+                "verdict": pair.verdict,
+            }
+        )
+    print_rows(rows, json_output)
+    print(f"\np-values adjusted over {len(rows)} pairs ({found.correction}), differences and equivalences apart.")
+    for warning in dict.fromkeys(w for pair in found.pairs.values() for w in pair.result.warnings):
+        print(f"Warning: {warning}")

@@ -1,0 +1,146 @@
+"""Several models, and several looks: error rates over all claims, not over each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import congruity as cg
+import synthetic
+from congruity.errors import InputError, NotComparableError, UnknownNameError
+from congruity.family import adjusted
+from congruity.sequential import LOOKS
+
+
+def holm_by_definition(p: list[float], alpha: float) -> set[int]:
+    """Reject from the smallest on, each at alpha / (number left), until one fails."""
+    rejected: set[int] = set()
+    for rank, k in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        if p[k] > alpha / (len(p) - rank):
+            break
+        rejected.add(k)
+    return rejected
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_holm_rejects_as_its_definition_does(seed: int) -> None:
+    p = np.random.default_rng(seed).random(7) ** 3
+    for alpha in (0.01, 0.05, 0.2):
+        assert set(np.flatnonzero(adjusted(p, "holm") <= alpha)) == holm_by_definition(p.tolist(), alpha)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_bh_rejects_as_its_definition_does(seed: int) -> None:
+    p = np.random.default_rng(seed).random(7) ** 3
+    order = np.sort(p)
+    below = np.flatnonzero(order <= 0.1 * np.arange(1, 8) / 7)
+    limit = order[below[-1]] if len(below) else -1.0
+    assert set(np.flatnonzero(adjusted(p, "bh") <= 0.1)) == set(np.flatnonzero(p <= limit))
+
+
+def test_holm_keeps_the_family_error_under_all_nulls_and_none_corrected_does_not() -> None:
+    p = np.random.default_rng(0).random((2000, 10))
+    family = np.mean([(adjusted(row, "holm") <= 0.05).any() for row in p])
+    assert family <= 0.05 + 3 * 0.005 and (p <= 0.05).any(axis=1).mean() > 0.3
+    assert len(adjusted(np.array([]), "holm")) == 0
+
+
+@pytest.fixture(scope="module")
+def models() -> list[cg.Fingerprint]:
+    """Three that are alike, and one that is far from them."""
+    return [synthetic.fingerprint(name, 12, seed=k, shift=3.0 * (name == "far")) for k, name in
+            enumerate(("one", "two", "three", "far"))]  # fmt: skip
+
+
+def test_matrix_adjusts_over_pairs_and_keeps_what_compare_says_of_each(models: list[cg.Fingerprint]) -> None:
+    found = cg.matrix(models, distance="procrustes", seed=3)
+    assert list(found.pairs) == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    alone = {ij: cg.compare(models[ij[0]], models[ij[1]], distance="procrustes", seed=3) for ij in found.pairs}
+    raw = np.array([alone[ij].p_value for ij in found.pairs])
+    for (ij, pair), p in zip(found.pairs.items(), adjusted(raw, "holm"), strict=True):
+        assert pair.result.to_dict() == alone[ij].to_dict() and pair.p_different == pytest.approx(p)
+        assert pair.distinguishable == (3 in ij) and pair.p_equivalent >= pair.result.p_equivalence
+        assert pair.verdict in (alone[ij].verdict, "undecided")
+        assert (pair.verdict == "equivalent") == (pair.p_equivalent <= 0.05)
+    frame = found.to_dataframe()
+    assert len(frame) == 6 and {"p_different_adjusted", "p_equivalent_adjusted", "verdict"} <= set(frame)
+    screened = cg.matrix(models, distance="procrustes", correction="bh", seed=3)
+    assert all(screened.pairs[ij].p_different <= found.pairs[ij].p_different for ij in found.pairs)  # type: ignore[operator]
+
+
+def test_what_matrix_refuses(models: list[cg.Fingerprint]) -> None:
+    with pytest.raises(InputError, match="matrix: 2 sides; pass at least three, or use compare for two"):
+        cg.matrix(models[:2])
+    with pytest.raises(InputError, match="matrix: the same fingerprint is there twice; pass each once"):
+        cg.matrix([models[0], models[0], models[1]])
+    with pytest.raises(UnknownNameError, match="no correction is named 'bonferroni'"):
+        cg.matrix(models, correction="bonferroni")  # type: ignore[arg-type]
+    with pytest.raises(NotComparableError, match="numbers of queries"):
+        cg.matrix([*models[:2], synthetic.fingerprint("short", 12, m=20)])
+
+
+def test_matrix_from_the_command_line(models: list[cg.Fingerprint], tmp_path: Path, run: Any) -> None:
+    paths = [str(model.save(tmp_path / f"{model.model.name}.safetensors")) for model in models]
+    code, out, _ = run("matrix", *paths, "--distance", "cka", "--json", "--quiet")
+    assert code == 0 and len(json.loads(out)["pairs"]) == 6
+    code, out, _ = run("matrix", *paths[1:], "--distance", "cka", "--screen", "--quiet")
+    assert code == 0 and "p-values adjusted over 3 pairs (bh)" in out and "told apart" in out
+    code, _, err = run("matrix", paths[0], "gpt2", paths[1])
+    assert code == 2 and err.startswith("congruity: matrix: gpt2 is no fingerprint; make one with")
+
+
+# ---------------------------------------------------------------------------------------------------- sequential looks
+
+
+def test_far_sides_are_told_apart_at_the_first_look_and_its_p_counts_all_looks() -> None:
+    a, b = synthetic.fingerprint("a", 64, seed=1), synthetic.fingerprint("b", 64, seed=2, shift=3.0)
+    found = cg.compare(a, b, distance="cka", looks=LOOKS)
+    first = cg.compare(a.take(np.arange(8), "a"), b.take(np.arange(8), "b"), distance="cka", alpha=0.05 / 4)
+    assert found.provenance["looks"] == {"plan": [8, 16, 32, 64], "reached": 8, "level": 0.0125, "ended": "decided"}
+    assert found.n == (8, 8) and found.p_value == pytest.approx(4 * first.p_value)  # type: ignore[operator]
+    assert found.score == first.score and "looks at 8, 16, 32, 64; each look spent 0.0125" in found.reason
+
+
+def test_like_sides_are_equivalent_from_sixteen_on_and_no_earlier() -> None:
+    a, b = synthetic.fingerprint("a", 64, seed=1), synthetic.fingerprint("b", 64, seed=2)
+    found = cg.compare(a, b, distance="procrustes", looks=LOOKS, margin=0.7)
+    assert found.provenance["looks"]["reached"] >= 16
+    assert found.p_equivalence <= 0.05 or found.verdict != "equivalent"
+
+
+def test_looks_end_where_fingerprints_do_and_say_so() -> None:
+    a, b = synthetic.fingerprint("a", 20, seed=1), synthetic.fingerprint("b", 64, seed=2)
+    found = cg.compare(a, b, distance="cka", looks=(8, 16, 32), margin=0.05)
+    assert found.provenance["looks"]["reached"] == 16 and found.provenance["looks"]["ended"] == "not decided"
+    assert "No more implementations were there: the plan goes to 32 a side." in found.reason
+
+
+def test_what_looks_refuse() -> None:
+    a, b = synthetic.fingerprint("a", 6, seed=1), synthetic.fingerprint("b", 64, seed=2)
+    with pytest.raises(InputError, match="a fingerprint has 6 implementations and the first look needs 8; make it"):
+        cg.compare(a, b, distance="cka", looks=LOOKS)
+    for bad in ((8,), (4, 8), (8, 8), (16, 8)):
+        with pytest.raises(InputError, match="pass at least two increasing numbers from 5 on"):
+            cg.compare(a, b, distance="cka", looks=bad)
+    with pytest.raises(InputError, match="looks set how many implementations are used, and do not go with n or folds"):
+        cg.compare(a, b, distance="cka", looks=LOOKS, folds=2)
+
+
+def test_looks_add_no_errors() -> None:
+    """Equal sides at four looks: 4 of 100 replicates may be told apart; looking at level .05 each time doubles it."""
+    rng = np.random.default_rng(0)
+    wrong = peeking = 0
+    for _ in range(100):
+        points = rng.standard_normal((2, 40, 3))
+        ps = []
+        for n in (5, 10, 20, 40):
+            x = np.concatenate(points[:, :n])
+            d = np.linalg.norm(x[:, None] - x[None], axis=2)
+            ps.append(cg.estimate(d, [0] * n + [1] * n, n_permutations=199, n_bootstrap=99).p_value)
+        wrong += min(ps) <= 0.05 / 4
+        peeking += min(ps) <= 0.05
+    assert wrong <= 10 and peeking > wrong
