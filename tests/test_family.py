@@ -13,6 +13,7 @@ import congruity as cg
 import synthetic
 from congruity.errors import InputError, NotComparableError, UnknownNameError
 from congruity.family import adjusted
+from congruity.inference import standing
 from congruity.sequential import LOOKS
 
 
@@ -144,3 +145,50 @@ def test_looks_add_no_errors() -> None:
         wrong += min(ps) <= 0.05 / 4
         peeking += min(ps) <= 0.05
     assert wrong <= 10 and peeking > wrong
+
+
+# ------------------------------------------------------------------------------------------------- known comparisons
+
+
+def test_standing_counts_known_comparisons_beyond_and_short() -> None:
+    near, far = [{"rho": 0.1}, {"rho": 0.5}, {"rho": 2.0}], [{"rho": 1.0}, {"rho": 6.0}]
+    found = standing({"rho": 1.0}, equivalent=near, different=far)
+    assert (found.p_equivalent, found.p_different) == (2 / 4, 2 / 3)
+    assert found.sentence == (
+        "rho = 1.00 lies beyond 2 of 3 known-equivalent comparisons (at most 2.00), and short of 1 of 2 "
+        "known-different comparisons (at least 1.00)."
+    )
+    result = cg.compare(synthetic.fingerprint("a", 6, seed=1), synthetic.fingerprint("b", 6, seed=2), distance="cka")
+    of_score = standing(result, equivalent=[result], different=[{"score": 0.1}], by="score")
+    assert (of_score.p_equivalent, of_score.p_different) == (1.0, 0.5) and of_score.sentence.startswith("C = ")
+
+
+def test_rank_p_values_among_exchangeable_comparisons_are_uniform_or_larger() -> None:
+    rng = np.random.default_rng(0)
+    p = [standing({"rho": x[0]}, equivalent=[{"rho": v} for v in x[1:]], different=[]).p_equivalent
+         for x in rng.random((2000, 10))]  # fmt: skip
+    for level in (0.1, 0.3, 0.5):
+        assert np.mean(np.array(p) <= level) <= level + 3 * np.sqrt(level * (1 - level) / 2000)
+
+
+def test_what_standing_refuses() -> None:
+    with pytest.raises(InputError, match="standing: no known comparison is given; pass at least one"):
+        standing({"rho": 1.0}, equivalent=[], different=[])
+    with pytest.raises(InputError, match="standing: a comparison has rho = None; pass results in which it is a number"):
+        standing({"rho": 1.0}, equivalent=[{"score": 1.0}], different=[])
+    with pytest.raises(UnknownNameError, match="no statistic is named 'p'"):
+        standing({"rho": 1.0}, equivalent=[{"rho": 1.0}], different=[], by="p")  # type: ignore[arg-type]
+
+
+def test_known_comparisons_from_the_command_line(tmp_path: Path, run: Any) -> None:
+    a, b = (synthetic.fingerprint(x, 6, seed=k).save(tmp_path / f"{x}.safetensors") for k, x in enumerate("ab"))
+    known = tmp_path / "known"
+    assert run("compare", a, b, "--distance", "cka", "--out", known, "--quiet")[0] == 0
+    code, out, _ = run("compare", a, b, "--distance", "cka", "--equivalent", known / "result.json", "--quiet")
+    assert (
+        code == 0 and "Among known comparisons: rho = " in out and "0 of 1 known-equivalent comparison (at most" in out
+    )
+    code, out, _ = run("compare", a, b, "--distance", "cka", "--different", known / "result.json", "--json", "--quiet")
+    assert json.loads(out)["standing"]["p_different"] == 1.0
+    code, _, err = run("compare", a, b, "--different", tmp_path / "none.json")
+    assert code != 0 and err.endswith("none.json: no such file\n")

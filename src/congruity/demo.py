@@ -21,6 +21,7 @@ from congruity.clock import Clock, matmul_rate, peak_rss_mb
 from congruity.errors import InputError, NotApplicableError, StoreError
 from congruity.finders import Attribution
 from congruity.implement import Budget
+from congruity.inference import standing
 from congruity.interventions import Resample
 from congruity.judgement import Rows, distance_table, judge, measured
 from congruity.protocols import Distance, Progress, Task, silent
@@ -124,6 +125,7 @@ def run_demo(
 def conclusions(result: DemoResult) -> list[str]:
     """Say in plain words what may and may not be concluded from the demo."""
     main, same, noisy, random = (comparison.result for comparison in result.comparisons)
+    placed = standing(main, equivalent=[same, noisy], different=[random]) if main.rho is not None else None
     lines = [
         f"One trained network a side: every statement is about these two networks, on these {main_queries(result)} "
         "prompts, read at the last token, and not about their families or training procedures.",
@@ -134,6 +136,10 @@ def conclusions(result: DemoResult) -> list[str]:
         f"C = {noisy.score:.2f}, rho = {_number(noisy.rho)}; random weights "
         f"C = {random.score:.2f}, rho = {_number(random.rho)}.",
     ]
+    if placed is not None:
+        lines.append(
+            f"Among comparisons whose answer is known: {placed.sentence} Three are a start and no calibration."
+        )
     if noisy.score < 0.5:
         lines.append(
             "The noisy copy has the same weights but for noise that keeps the behaviour, yet its C is low: for single "

@@ -557,6 +557,27 @@ class PromptError:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """Where a comparison stands among known ones.
+
+    Attributes:
+        by: the number that was compared; ``value``: that of the comparison.
+        equivalent, different: those of the known ones.
+        p_equivalent: share, itself included, of known-equivalent ones that are at least as far apart; small: unlike
+            them. ``p_different``: of known-different ones that are at most as far apart.
+        sentence: in words.
+    """
+
+    by: str
+    value: float
+    equivalent: tuple[float, ...]
+    different: tuple[float, ...]
+    p_equivalent: float
+    p_different: float
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Congruity:
     """Whether two sets of implementations can be told apart, with its uncertainty and what it does and does not mean.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -130,6 +131,12 @@ def compare(
         bool,
         typer.Option("--until-decided", help="Look at 8, 16, 32, 64 implementations a side, and stop when decided."),
     ] = False,
+    equivalent: Annotated[
+        list[Path] | None, typer.Option(help="result.json of a pair known to be equivalent; may be repeated.")
+    ] = None,
+    different: Annotated[
+        list[Path] | None, typer.Option(help="result.json of a pair known to be different; may be repeated.")
+    ] = None,
     prompts: Prompts = 200,
     n: Count = 20,
     seed: Seed = 0,
@@ -139,11 +146,13 @@ def compare(
 ) -> None:
     """Decide whether two sides share an interpretation, as far as their implementations show."""
     from congruity import distances, pipeline, store, tasks
+    from congruity.inference import standing
     from congruity.report import html
     from congruity.sequential import LOOKS
 
     measure = distances.by_name(distance)
     chosen = tasks.by_name(task, n=prompts, seed=seed)
+    known = [[store.read_json(path) for path in paths or ()] for paths in (equivalent, different)]
     with progress_bars(quiet) as progress:
         comparison = pipeline.compared(
             a,
@@ -159,10 +168,11 @@ def compare(
             **({} if until_decided else {"n": n}),
         )
     result = comparison.result
+    placed = standing(result, equivalent=known[0], different=known[1]) if any(known) else None
     report = store.write_bytes(
         html.page([comparison], title=f"{result.names[0]} and {result.names[1]}").encode(), out / "report.html"
     )
-    data = result.to_dict() | {"report": str(report)}
+    data = result.to_dict() | {"report": str(report)} | ({} if placed is None else {"standing": asdict(placed)})
     store.write_json(data, out / "result.json")
     if json_output:
         print_json(data)
@@ -171,6 +181,8 @@ def compare(
 
         print_table([comparison])
         print(f"\n{text.verdict(result)}")
+        if placed is not None:
+            print(f"Among known comparisons: {placed.sentence}")
         for warning in result.warnings:
             print(f"Warning: {warning}")
         print(f"\nReport: {report}")

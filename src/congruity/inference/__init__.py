@@ -4,6 +4,7 @@ A package, and not a module called ``estimate``, which would hide the public fun
 """
 
 from congruity.inference.estimation import estimate, not_applicable
+from congruity.inference.panel import standing
 from congruity.inference.prompts import prompt_error
 
-__all__ = ["estimate", "not_applicable", "prompt_error"]
+__all__ = ["estimate", "not_applicable", "prompt_error", "standing"]

@@ -69,6 +69,17 @@ def key_numbers(result: Congruity) -> list[KeyNumber]:
             f"falls when one side is wider; would pass as equivalent at margin {number(result.smallest_margin)}",
         ),
     ]
+    if result.prompts is not None:
+        error = result.prompts.standard_error
+        out.append(
+            KeyNumber(
+                "r",
+                "reliability of the distances",
+                number(result.prompts.reliability),
+                "" if error is None else f"standard error of T over prompts {number(error)}",
+                f'over {result.prompts.n} prompts; at least 0.70 for the verdict "equivalent"',
+            )
+        )
     if result.rho is not None:
         out.append(
             KeyNumber(
