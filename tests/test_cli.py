@@ -254,3 +254,16 @@ def test_bench_distances_measures_the_same_numbers_as_scikit_learn(run: Run) -> 
     assert {"spectral_seconds_200", "spectral_seconds_1000", "device", "machine", "versions"} <= set(found)
     assert run("bench", "distances", "--small", "--quiet")[1].startswith("ridge_pairs: 12")
     assert run("bench", "distance")[0] == 2
+
+
+def test_bench_inference_reports_rates_with_their_errors(run: Run) -> None:
+    code, out, _ = run("bench", "inference", "--small", "--json", "--quiet")
+    found = json.loads(out)
+    assert code == 0 and found["replicates"] == 4
+    for name in ("size", "coverage", "power"):
+        assert found[name] and all({"population", "n", "rate", "se"} <= set(cell) for cell in found[name])
+        assert all(0 <= cell["rate"] <= 1 for cell in found[name])
+    assert {cell["n"] for cell in found["coverage"]} == {5, 10}
+    assert 0 < found["seconds_40"] and 0 < found["seconds_200"] and found["false_different"] <= 1
+    p1, p2 = found["truth"]["normal"].values()
+    assert abs(p1 - 0.5) < 0.05 and abs(p2 - 0.5) < 0.05

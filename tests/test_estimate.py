@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -177,6 +177,38 @@ def test_p_value_of_separation_equals_scipy() -> None:
     found = estimate(table, side, **QUICK | {"n_permutations": 252})
     assert found.separation == pytest.approx(oracle.statistic)
     assert found.p_values["T"] == pytest.approx(oracle.pvalue)
+
+
+def permanova_p(table: Array, n: int) -> float:
+    """Anderson's (2001) pseudo-F on the roots of distances, over every labelling of 2 n points, by definition."""
+
+    def f(first: Iterable[int]) -> float:
+        groups = [list(first), [k for k in range(2 * n) if k not in first]]
+        total = table[np.triu_indices(2 * n, 1)].sum() / (2 * n)
+        within = sum(table[np.ix_(g, g)][np.triu_indices(n, 1)].sum() / n for g in groups)
+        return float((total - within) / (within / (2 * n - 2)))
+
+    values = np.array([f(first) for first in itertools.combinations(range(2 * n), n)])
+    return float((values >= values[0] - 1e-9).mean())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_p_value_of_energy_equals_permanova(seed: int) -> None:
+    """With as many on either side, energy rises with pseudo-F where squared dissimilarities are the distances."""
+    table, side = cloud(seed, 5, 5, shift=1.2)
+    found = estimate(table, side, **QUICK | {"n_permutations": 252})
+    assert found.p_values["energy"] == pytest.approx(permanova_p(table, 5))
+
+
+def test_p_values_of_energy_and_ranks_beside_scikit_bio() -> None:
+    bio = pytest.importorskip("skbio.stats.distance", reason="a cross-check where scikit-bio is installed")
+    for shift, limit in ((0.0, 1.0), (1.0, 0.4), (3.0, 0.002)):
+        table, side = cloud(3, 12, 12, shift=shift)
+        found = estimate(table, side)
+        f = bio.permanova(bio.DistanceMatrix(np.sqrt(table)), side, permutations=9999, seed=0)["p-value"]
+        assert abs(found.p_values["energy"] - f) <= 4 * np.sqrt(2 * max(f * (1 - f), 1e-4) / 9999)
+        r = bio.anosim(bio.DistanceMatrix(table), side, permutations=9999, seed=0)["p-value"]
+        assert max(f, r, found.p_values["T"]) <= limit or shift == 0.0
 
 
 def test_random_permutations_agree_with_enumeration() -> None:
