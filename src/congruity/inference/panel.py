@@ -66,7 +66,9 @@ def standing(result: Known, *, equivalent: Sequence[Known], different: Sequence[
 
 
 def _of(known: Known, by: str) -> float:
-    value = getattr(known, by) if isinstance(known, Congruity) else known.get(by) if isinstance(known, Mapping) else None
+    value = (
+        getattr(known, by) if isinstance(known, Congruity) else known.get(by) if isinstance(known, Mapping) else None
+    )
     if not isinstance(value, (int, float)) or not np.isfinite(value):
         raise InputError(f"standing: a comparison has {by} = {value!r}; pass results in which it is a number")
     return float(value)
