@@ -76,7 +76,7 @@ def key_numbers(result: Congruity) -> list[KeyNumber]:
                 "r",
                 "reliability of the distances",
                 number(result.prompts.reliability),
-                "" if error is None else f"standard error of T over prompts {number(error)}",
+                "",
                 f'over {result.prompts.n} prompts; at least 0.70 for the verdict "equivalent"',
             )
         )
