@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import doctest
+import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -69,3 +71,10 @@ def test_the_page_on_reading_results_prints_what_it_shows() -> None:
     page = ROOT / "docs" / "how-to-read-the-result.md"
     found = doctest.testfile(str(page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert found.attempted > 15 and found.failed == 0
+
+
+def test_the_page_of_error_rates_is_what_its_numbers_give() -> None:
+    results = ROOT / "benchmarks" / "results"
+    tables = runpy.run_path(str(ROOT / "benchmarks" / "tables.py"))
+    found = json.loads((results / "inference.json").read_text(encoding="utf-8"))
+    assert (results / "inference.md").read_text(encoding="utf-8") == tables["page"](found)

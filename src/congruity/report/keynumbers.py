@@ -77,7 +77,8 @@ def key_numbers(result: Congruity) -> list[KeyNumber]:
                 "reliability of the distances",
                 number(result.prompts.reliability),
                 "",
-                f'over {result.prompts.n} prompts; at least 0.70 for the verdict "equivalent"',
+                f"over {result.prompts.n} prompts; at least 0.70 for the verdict equivalent"
+                + ("" if error is None else f"; standard error of T over prompts {number(error)}"),
             )
         )
     if result.rho is not None:
