@@ -114,8 +114,10 @@ def estimate(
         "n_bootstrap": n_bootstrap,
     }
     table = distances if isinstance(distances, DistanceTable) else _named(distances, labels)
+    result = _assembled(layout, resampled, evidence)
     return dataclasses.replace(
-        _assembled(layout, resampled, evidence),
+        result,
+        warnings=result.warnings if isinstance(distances, DistanceTable) else (*result.warnings, *_of_self(distances)),
         table=table,
         side=tuple(map(str, labels)),
         provenance=_provenance(table, labels, bases, settings, permuted),
@@ -151,6 +153,17 @@ def _checked(
     if not isinstance(margin, (int, float, np.number)) or not 0 < margin <= 1:
         raise InputError(f"estimate: margin is {margin!r}; pass a number in (0, 1], such as 0.5")
     return float(margin)
+
+
+def _of_self(distances: ArrayLike) -> tuple[str, ...]:
+    """Say that self-distances are there, if they are. Tables of ours have them only where the measure means them."""
+    largest = float(np.abs(np.diag(np.asarray(distances, dtype=np.float64))).max())
+    if largest == 0.0:
+        return ()
+    return (
+        f"distances have non-zero self-distances (up to {largest:.3g}) on the diagonal, which are never used; if they "
+        "come from a metric, something is wrong with them",
+    )
 
 
 def _named(distances: ArrayLike, labels: list[object]) -> DistanceTable:
