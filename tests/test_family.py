@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,12 @@ def test_matrix_from_the_command_line(models: list[cg.Fingerprint], tmp_path: Pa
     assert code == 0 and len(json.loads(out)["pairs"]) == 6
     code, out, _ = run("matrix", *paths[1:], "--distance", "cka", "--screen", "--quiet")
     assert code == 0 and "p-values adjusted over 3 pairs (bh)" in out and "told apart" in out
+    for k, model in enumerate(models[:3]):
+        cg.Fingerprint.save(
+            dataclasses.replace(model, model=dataclasses.replace(model.model, name="m")), tmp_path / f"m{k}.safetensors"
+        )
+    code, out, _ = run("matrix", *(tmp_path / f"m{k}.safetensors" for k in range(3)), "--distance", "cka", "--json")
+    assert code == 0 and next((p["a"], p["b"]) for p in json.loads(out)["pairs"]) == ("m (1)", "m (2)")
     code, _, err = run("matrix", paths[0], "gpt2", paths[1])
     assert code == 2 and err.startswith("congruity: matrix: gpt2 is no fingerprint; make one with")
 
@@ -124,11 +131,31 @@ def test_what_looks_refuse() -> None:
     a, b = synthetic.fingerprint("a", 6, seed=1), synthetic.fingerprint("b", 64, seed=2)
     with pytest.raises(InputError, match="a fingerprint has 6 implementations and the first look needs 8; make it"):
         cg.compare(a, b, distance="cka", looks=LOOKS)
-    for bad in ((8,), (4, 8), (8, 8), (16, 8)):
-        with pytest.raises(InputError, match="pass at least two increasing numbers from 5 on"):
+    bad_looks: list[Any] = [(8,), (4, 8), (8, 8), (16, 8), 8, ("a", "b"), (8.5, 16)]
+    for bad in bad_looks:
+        with pytest.raises(InputError, match="pass 2 to 10 increasing whole numbers from 5 on"):
             cg.compare(a, b, distance="cka", looks=bad)
+    with pytest.raises(InputError, match=r"alpha is 0\.0005; pass a level for all looks between 0\.001 and 0\.2"):
+        cg.compare(a, b, distance="cka", looks=LOOKS, alpha=0.0005)
     with pytest.raises(InputError, match="looks set how many implementations are used, and do not go with n or folds"):
         cg.compare(a, b, distance="cka", looks=LOOKS, folds=2)
+
+
+def test_all_looks_make_one_claim() -> None:
+    a, b = synthetic.fingerprint("a", 64, seed=1), synthetic.fingerprint("b", 64, seed=2)
+    found = cg.compare(a, b, distance="procrustes", looks=(40, 64))
+    assert found.provenance["settings"]["margin"] == 0.5
+
+
+def test_settings_are_refused_before_anything_is_measured() -> None:
+    class Never(cg.distances.CKA):
+        def table(self, grams: Any, labels: Any, *, progress: Any) -> Any:
+            raise AssertionError("measured first")
+
+    a, b = synthetic.fingerprint("a", 8, seed=1), synthetic.fingerprint("b", 8, seed=2)
+    for bad in ({"alpha": 5.0}, {"margin": 9.0}, {"seed": -1}, {"folds": 100}, {"n": 50}):
+        with pytest.raises(InputError):
+            cg.compare(a, b, distance=Never(), **bad)  # type: ignore[arg-type]
 
 
 def test_looks_add_no_errors() -> None:
@@ -192,3 +219,7 @@ def test_known_comparisons_from_the_command_line(tmp_path: Path, run: Any) -> No
     assert json.loads(out)["standing"]["p_different"] == 1.0
     code, _, err = run("compare", a, b, "--different", tmp_path / "none.json")
     assert code != 0 and err.endswith("none.json: no such file\n")
+    code, _, err = run("compare", a, b, "--different", tmp_path)
+    assert code != 0 and "cannot be read (Is a directory)" in err and "Traceback" not in err
+    code, _, err = run("compare", a, b, "-n", 50)
+    assert code == 2 and "n applies to models only, and both sides are fingerprints already" in err

@@ -279,6 +279,32 @@ def test_what_holds_on_all_samples_holds_on_others() -> None:
     assert d_repr(x, x).held_out is None
 
 
+def test_shuffles_that_leave_a_side_constant_are_left_out() -> None:
+    rare = np.zeros((20, 2))
+    rare[3], rare[5] = 1.0, 2.0
+    found = d_repr(np.random.default_rng(0).standard_normal((20, 3)), rare, held_out=0.5, shuffles=12, seed=1).held_out
+    assert found is not None and 0 < len(found.null_train) <= 12 and len(found.null_train) == len(found.null_test)
+
+
+@pytest.mark.parametrize("scale", [1e160, 1e-165])
+def test_squares_that_float64_does_not_hold_are_refused_where_nothing_is_scaled(scale: float) -> None:
+    x = np.random.default_rng(0).standard_normal((8, 3))
+    with pytest.raises(InputError, match=r"d_repr: X reaches .*, whose square float64 does not hold; pass normalize=T"):
+        d_repr(x * scale, x * scale, normalize=False)
+    with pytest.raises(InputError, match=r"pairwise: reprs\[0\] reaches .*, whose square float64 does not hold"):
+        pairwise([x * scale, x], "procrustes", normalize=False)
+    assert float(d_repr(x * scale, x)) == 0.0
+
+
+def test_a_tolerance_below_rounding_is_either_reached_or_denied() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 12, 4))
+    for tol in (1e-6, 1e-8):
+        found = d_repr(x, 0.7 * x + y, tol=tol)
+        for _, lower, upper in found.directions:
+            assert (upper - lower) / upper <= 1.01 * tol or found.status != "converged"
+
+
 def test_what_held_out_refuses() -> None:
     x = np.random.default_rng(0).standard_normal((5, 2))
     with pytest.raises(InputError, match=r"d_repr: held_out is 1; pass a number between 0\.05 and 0\.95"):

@@ -124,7 +124,7 @@ def test_the_level_moves_both_tests() -> None:
     assert estimate(distances, SIDE, alpha=p / 2).verdict != "different"
     strict, loose = (estimate(clouds(0.0, seed=3), SIDE, alpha=alpha) for alpha in (0.01, 0.1))
     assert strict.smallest_margin > loose.smallest_margin
-    with pytest.raises(InputError, match=r"estimate: alpha is 0\.5; pass a level between 0\.0005 and 0\.2"):
+    with pytest.raises(InputError, match=r"estimate: alpha is 0\.5; pass a level between 0\.0001 and 0\.2"):
         estimate(distances, SIDE, alpha=0.5)
 
 
@@ -185,9 +185,49 @@ def test_halves_and_folds_part_the_prompts_and_are_the_same_for_every_pair() -> 
 def test_too_few_prompts_leave_the_reliability_unchecked_and_say_so() -> None:
     a, b = (synthetic.fingerprint(name, 4, m=12, seed=k) for k, name in enumerate("ab"))
     result = cg.compare(a, b, distance="cka")
-    assert result.prompts is None
+    assert result.prompts is None and result.verdict != "equivalent"
     assert "reliability over prompts was not checked: 12 prompts are too few to measure on half of them" in (
         result.warnings
     )
     with pytest.raises(InputError, match="compare: 4 folds of 12 prompts; ask for 2 to 3, or 0 for none"):
         cg.compare(a, b, distance="cka", folds=4)
+
+
+def test_unchecked_prompts_bar_equivalence_and_a_broken_fold_does_not_undo_the_check() -> None:
+    """Noise that drowns all else makes any two sides alike: with 12 prompts nothing would notice."""
+    rng = np.random.default_rng(0)
+    sides = []
+    for k, name in enumerate("ab"):
+        hidden = 10.0 * rng.standard_normal((21, 12, 12))
+        grams = hidden @ hidden.transpose(0, 2, 1)
+        sides.append(
+            dataclasses.replace(
+                synthetic.fingerprint(name, 20, m=12, seed=k), clean_gram=grams[0], grams=grams[1:] / 1e3
+            )
+        )
+    found = cg.compare(*sides, distance="cka")
+    assert found.smallest_margin < 0.5 and found.verdict == "undecided"
+    assert "whether the distances are reliable over prompts could not be checked" in found.reason
+
+    class Fussy(cg.distances.CKA):
+        def table(self, grams: Any, labels: Any, *, progress: Any) -> DistanceTable:
+            if grams.shape[1] == 24:
+                raise InputError("Fussy: not on 24 prompts")
+            return super().table(grams, labels, progress=progress)
+
+    a, b = (synthetic.fingerprint(name, 6, seed=k) for k, name in enumerate("ab"))
+    with pytest.raises(InputError, match="Fussy: not on 24 prompts"):
+        cg.compare(a, b, distance=Fussy(), folds=5)
+
+
+def test_pairs_within_a_network_do_not_count_as_reliable() -> None:
+    rng = np.random.default_rng(0)
+    base = np.repeat(np.arange(10), 6)
+    within = np.abs(base[:, None] != base[None]) * 5.0 + np.abs(np.subtract.outer(np.arange(60), np.arange(60))) * 0.01
+    halves = [table(within + (base[:, None] != base[None]) * rng.random((60, 60))) for _ in range(2)]
+    side = ["a"] * 30 + ["b"] * 30
+    whole = table(within)
+    assert prompt_error(whole, halves, side, n=40).reliability > 0.5
+    assert prompt_error(whole, halves, side, base=base, n=40).reliability < 0.4
+    tiny = [table(half.values * 1e-13) for half in halves]
+    assert prompt_error(whole, tiny, side, n=40) == prompt_error(whole, halves, side, n=40)

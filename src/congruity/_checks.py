@@ -29,8 +29,9 @@ def numeric(verb: str, argument: str, value: Any, ndim: int) -> Array:
     xp = array_namespace(array)
     if array.ndim != ndim:
         raise InputError(f"{verb}: {argument} has shape {tuple(array.shape)}; pass an array with {ndim} axes")
-    if xp.isdtype(array.dtype, "real floating") and bool(xp.isfinite(xp.sum(array))):
-        return array  # one pass; a sum that is not finite may also have overflowed
+    with np.errstate(invalid="ignore", over="ignore"):
+        if xp.isdtype(array.dtype, "real floating") and bool(xp.isfinite(xp.sum(array))):
+            return array  # one pass; a sum that is not finite may also have overflowed
     bad = int(xp.sum(xp.astype(~xp.isfinite(array), xp.int64)))
     if bad:
         size = math.prod(array.shape)
@@ -92,12 +93,6 @@ def blocks(verb: str, argument: str, value: Any) -> Iterator[Array]:
         yield block
     if samples is None:
         raise InputError(f"{verb}: {argument} is an iterator that gave no block; pass arrays (samples, some features)")
-
-
-def samples_of(value: Any) -> int:
-    """Return how many samples an array-like seems to have; 0 if it does not say (an iterator of blocks)."""
-    shape = getattr(value, "shape", None)
-    return int(shape[0]) if shape else len(value) if isinstance(value, Sequence) else 0  # text is refused later
 
 
 def memory(verb: str, count: int, samples: int) -> None:
@@ -187,5 +182,5 @@ def tolerance(verb: str, value: float) -> float:
 
 def between(verb: str, argument: str, value: float, low: float, high: float) -> None:
     """Refuse a number outside [low, high]."""
-    if not low <= value <= high:
-        raise InputError(f"{verb}: {argument} is {value}; pass a number between {low:g} and {high:g}")
+    if not isinstance(value, (int, float, np.number)) or not low <= value <= high:
+        raise InputError(f"{verb}: {argument} is {value!r}; pass a number between {low:g} and {high:g}")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from congruity import distances
 from congruity.errors import InputError, UnknownNameError
+from congruity.inference import check_settings
 from congruity.judgement import judge, measured, require_comparable
 from congruity.protocols import Distance, Progress, silent
 from congruity.values import Congruity, Fingerprint, Verdict
@@ -57,10 +58,10 @@ class CongruityMatrix:
     def to_dict(self) -> dict[str, Any]:
         """Return all that matters as JSON data."""
         rows = []
-        for pair in self.pairs.values():
+        for (i, j), pair in self.pairs.items():
             full = pair.result.to_dict()
             rows.append(
-                {"a": full["names"][0], "b": full["names"][1]}
+                {"a": self.names[i], "b": self.names[j]}
                 | {key: full[key] for key in ("score", "interval", "score_min", "rho", "p_value", "p_equivalence")}
                 | {
                     "p_different_adjusted": pair.p_different,
@@ -98,7 +99,8 @@ def matrix(
 
     Args:
         sides: at least three `Fingerprint` objects, or paths of them, on the same prompts.
-        distance, margin, seed, progress: as for `compare`.
+        distance, seed, progress: as for `compare`.
+        margin: the same for all pairs; by default .5 if a side has fewer than 40 implementations, else .3.
         alpha: level of each family.
         correction: "holm" or "bh".
 
@@ -114,6 +116,7 @@ def matrix(
     """
     if correction not in get_args(Correction):
         raise UnknownNameError("correction", correction, get_args(Correction))
+    check_settings(margin, alpha, seed)
     measure = distances.by_name(distance) if isinstance(distance, str) else distance or distances.Spectral()
     models = [side if isinstance(side, Fingerprint) else Fingerprint.load(side) for side in sides]
     if len(models) < 3:
@@ -123,6 +126,8 @@ def matrix(
     places = list(combinations(range(len(models)), 2))
     for i, j in places:
         require_comparable(models[i], models[j])
+    if margin is None:  # one claim for all pairs
+        margin = 0.5 if min(model.n for model in models) < 40 else 0.3
     results = []
     for done, (i, j) in enumerate(places):
         progress("pairs", done, len(places))
@@ -130,10 +135,17 @@ def matrix(
         results.append(judge(models[i], models[j], tables, margin=margin, alpha=alpha, seed=seed))
     progress("pairs", len(places), len(places))
     return CongruityMatrix(
-        names=tuple(model.model.name for model in models),
+        names=_told_apart([model.model.name for model in models]),
         pairs=dict(zip(places, _decided(results, correction, alpha), strict=True)),
         correction=correction,
         alpha=alpha,
+    )
+
+
+def _told_apart(names: list[str]) -> tuple[str, ...]:
+    """Number the names that occur more than once."""
+    return tuple(
+        f"{name} ({names[: k + 1].count(name)})" if names.count(name) > 1 else name for k, name in enumerate(names)
     )
 
 

@@ -70,19 +70,19 @@ def measured(
         NotComparableError: the sides answer different queries, or were scaled differently.
         InputError: 1 fold, or more than a quarter of the prompts.
     """
-    whole = make(a, b, distance, None, progress)
     count = len(a.queries.ids)
     if folds and not 2 <= folds <= count // 4:
         raise InputError(f"compare: {folds} folds of {count} prompts; ask for 2 to {count // 4}, or 0 for none")
+    whole = make(a, b, distance, None, progress)
     if count < _MIN_PROMPTS:
         return Measured(whole, trouble=f"{count} prompts are too few to measure on half of them")
     try:
         halves = tuple(make(a, b, distance, rows, progress) for rows in _groups(a.queries, 2))
-        everything = np.arange(count)
-        without = (np.setdiff1d(everything, group) for group in (_groups(a.queries, folds) if folds else ()))
-        return Measured(whole, halves, tuple(make(a, b, distance, rows, progress) for rows in without))
     except InputError as error:
-        return Measured(whole, trouble=f"no distances on part of the prompts: {error}")
+        return Measured(whole, trouble=f"no distances on half of the prompts: {error}")
+    groups = _groups(a.queries, folds) if folds else []
+    kept = (np.setdiff1d(np.arange(count), group) for group in groups)
+    return Measured(whole, halves, tuple(make(a, b, distance, rows, progress) for rows in kept))
 
 
 def judge(
@@ -103,7 +103,17 @@ def judge(
         prompts = None
         if parts:
             prompts = prompt_error(inner, parts[:2], side, base=base, n=len(a.queries.ids), folds=parts[2:])
-        result = estimate(inner, side, base=base, margin=margin, alpha=alpha, seed=seed, names=names, prompts=prompts)
+        result = estimate(
+            inner,
+            side,
+            base=base,
+            margin=margin,
+            alpha=alpha,
+            seed=seed,
+            names=names,
+            prompts=prompts,
+            require_prompts=True,
+        )
     unchecked = (f"reliability over prompts was not checked: {tables.trouble}",) if tables.trouble else ()
     result = dataclasses.replace(
         result,

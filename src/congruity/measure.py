@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -59,8 +59,6 @@ def pairwise(
     [[0.0, 0.0, 0.647], [0.0, 0.0, 0.647], [0.647, 0.647, 0.0]]
     """
     measure = distances.by_name(distance) if isinstance(distance, str) else distance
-    if isinstance(reprs, (Sequence, np.ndarray)) and len(reprs):
-        _checks.memory("pairwise", len(reprs), _checks.samples_of(reprs[0]))
     rescaled = getattr(measure, "target_features", None)
     if gram and rescaled is not None:
         raise InputError(f"pairwise: {measure} weighs features, and a Gram matrix has none; pass representations")
@@ -79,8 +77,10 @@ def pairwise(
                     if rescaled is not None:
                         weighted.add(rescaled(block))
                 made = plain.finish(name)
-                targets += [] if rescaled is None else [weighted.finish(name)]
-            shapes.append(f"({len(made)}, ...)" if isinstance(x, Iterator) else str(np.shape(x)))
+                targets += [] if rescaled is None else [weighted.finish(f"{name}, in its features with an R^2,")]
+            if k == 0 and isinstance(reprs, Sized):
+                _checks.memory("pairwise", len(reprs) * (1 if rescaled is None else 2), len(made))
+            shapes.append(f"({len(made)}, ...)" if isinstance(x, Iterator) else str(tuple(np.shape(x))))
             if grams:
                 _alike(grams[0], made, name, shapes)
             grams.append(made)
@@ -156,7 +156,8 @@ def d_repr(
     if held_out is not None:
         _checks.between("d_repr", "held_out", held_out, 0.05, 0.95)
         _checks.between("d_repr", "confidence", confidence, 0.5, 0.9999)
-        if len(x) < 2 * _checks.MIN_SAMPLES or shuffles < 0:
+        _checks.between("d_repr", "seed", seed, 0, 2**63)
+        if len(x) < 2 * _checks.MIN_SAMPLES or not isinstance(shuffles, int) or shuffles < 0:
             raise InputError(
                 f"d_repr: held_out needs at least {2 * _checks.MIN_SAMPLES} samples to split and shuffles >= 0; here "
                 f"are {len(x)} samples and shuffles = {shuffles}"
@@ -232,10 +233,8 @@ class _Streamed:
 
     def finish(self, name: str) -> Array:
         """Return the Gram matrix; refuse a representation that does not vary."""
-        if not self._normalize and not self._largest < 1e150:
-            raise InputError(
-                f"pairwise: {name} reaches {self._largest:.1e}, whose square overflows; pass normalize=True"
-            )
+        if not self._normalize:
+            _squares("pairwise", name, self._largest)
         left = float(array_namespace(self._gram).linalg.trace(self._gram))
         _checks.varies("pairwise", name, left**0.5, self._before**0.5, centred=self._center)
         return self._gram / left if self._normalize else self._gram * self._unit**2
@@ -248,9 +247,19 @@ def _prepared(verb: str, name: str, x: Floats, center: bool, normalize: bool) ->
     before = float(np.linalg.norm(h))
     if center:
         h = h - h.mean(axis=0)
+    if not normalize:
+        _squares(verb, name, largest)
     norm = float(np.linalg.norm(h))
     _checks.varies(verb, name, norm, before, centred=center)
     return h / norm if normalize else h * largest
+
+
+def _squares(verb: str, name: str, largest: float) -> None:
+    """Refuse entries whose squares float64 does not hold."""
+    if largest and not 1e-150 < largest < 1e150:
+        raise InputError(
+            f"{verb}: {name} reaches {largest:.1e}, whose square float64 does not hold; pass normalize=True"
+        )
 
 
 def _square_root(h: Floats) -> Floats:

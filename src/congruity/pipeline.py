@@ -16,6 +16,7 @@ from congruity.clock import Clock
 from congruity.errors import InputError, NotApplicableError
 from congruity.finders import Attribution
 from congruity.implement import Budget, implementations
+from congruity.inference import check_settings
 from congruity.interventions import Resample
 from congruity.judgement import MIN_ACCURACY, incapable, judge, measured
 from congruity.protocols import Distance, Finder, Intervention, Model, Progress, Task, silent
@@ -179,9 +180,6 @@ def compare(
     'undecided'
     """
     measure = distances.by_name(distance) if isinstance(distance, str) else distance or distances.Spectral()
-    if fingerprint_options and all(isinstance(s, Fingerprint) or _is_fingerprint_path(s) for s in (a, b)):
-        options = ", ".join(fingerprint_options)
-        raise InputError(f"compare: {options} applies to models only, and both sides are fingerprints already")
     comparison = compared(
         a,
         b,
@@ -213,6 +211,11 @@ def compared(
     **options: Any,
 ) -> Comparison:
     """Do what `compare` does, and return the fingerprints with the result, as reports need them."""
+    check_settings(margin, alpha, seed)
+    if options and all(isinstance(side, Fingerprint) or _is_fingerprint_path(side) for side in (a, b)):
+        raise InputError(
+            f"compare: {', '.join(options)} applies to models only, and both sides are fingerprints already"
+        )
     if looks is not None:
         if folds or "n" in options:
             raise InputError("compare: looks set how many implementations are used, and do not go with n or folds")
@@ -323,15 +326,20 @@ class _Growing:
         if self.available < n:
             if self._model is None or self._task is None:
                 return None
-            self._made = fingerprint(
-                self._task,
-                self._model,
-                n=n,
-                seed=self._seed,
-                extend=self._made,
-                require_task=False,
-                progress=progress,
-                **self._options,
-            )
+            try:
+                self._made = fingerprint(
+                    self._task,
+                    self._model,
+                    n=n,
+                    seed=self._seed,
+                    extend=self._made,
+                    require_task=False,
+                    progress=progress,
+                    **self._options,
+                )
+            except NotApplicableError:  # the model gives no more: what an earlier look saw still counts
+                if self._made is None:
+                    raise
+                return None
         made = self._made
         return made if made is None or made.n == n else made.take(np.arange(n), made.model.name)

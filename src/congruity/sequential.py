@@ -13,6 +13,7 @@ from congruity.protocols import Distance, Progress
 from congruity.values import Comparison, Congruity, Fingerprint
 
 LOOKS = (8, 16, 32, 64)
+MARGIN = 0.5  # one claim at all looks
 
 
 class Growing(Protocol):
@@ -44,15 +45,21 @@ def until_decided(
     Decided is "equivalent" (from 10 a side on), "different", or, with one network a side, that the two sides can be
     told apart.
 
+    Without a ``margin`` it is .5 at every look.
+
     Raises:
         InputError: looks that are not increasing; fewer implementations than the first look needs.
 
     Source: STATISTICS.md, 4.
     """
-    plan = [int(n) for n in looks]
-    if len(plan) < 2 or plan[0] < 5 or any(x >= y for x, y in itertools.pairwise(plan)):
-        raise InputError(f"compare: looks are {plan}; pass at least two increasing numbers from 5 on")
+    plan = list(looks) if isinstance(looks, Sequence) else []
+    whole = all(isinstance(n, int) for n in plan)
+    if not whole or not 2 <= len(plan) <= 10 or plan[0] < 5 or any(x >= y for x, y in itertools.pairwise(plan)):
+        raise InputError(f"compare: looks are {looks!r}; pass 2 to 10 increasing whole numbers from 5 on")
+    if not 0.001 <= alpha <= 0.2:
+        raise InputError(f"compare: alpha is {alpha!r}; pass a level for all looks between 0.001 and 0.2, such as 0.05")
     level = alpha / len(plan)
+    margin = MARGIN if margin is None else margin
     found: Comparison | None = None
     for done, n in enumerate(plan):
         progress(f"look at {n} a side", done, len(plan))

@@ -455,9 +455,10 @@ class Fingerprint:
 class HeldOut:
     """What a distance measured on some samples says of the population that they were drawn from.
 
-    The distance of the samples that a map is fitted on is too low on average, what the map does on fresh samples too
-    high: E train^2 <= population^2 <= E test^2. The bracket is Hoeffding's for independent samples. It takes the
-    largest norm seen for the largest there is, and the centre and scale of the training samples for given; both are
+    In either direction the residual on the samples that a map is fitted on is too low on average, and what the map does
+    on fresh samples too high: E train^2 <= population^2 <= E test^2. ``train`` and ``test`` are the larger direction,
+    for which only the second inequality is left for sure. The bracket is Hoeffding's for independent samples. It takes
+    the largest norm seen for the largest there is, and the centre and scale of the training samples for given; both are
     assumptions. ``null_train`` and ``null_test`` are the same with the samples of one side shuffled: where
     ``null_train`` is far below ``null_test``, there are too few samples for the number of directions, and a low
     ``train`` means little.
@@ -466,7 +467,7 @@ class HeldOut:
         train, test: distance on the training samples, and of its maps on the held-out ones.
         lower, upper: bracket of the population distance.
         confidence: chance that the bracket holds it.
-        null_train, null_test: train and test for each shuffle.
+        null_train, null_test: train and test for each shuffle; without those that left one side constant in training.
         n_train, n_test: numbers of samples.
     """
 
@@ -588,7 +589,8 @@ class Congruity:
         separation: T = P1 + P2 - 1, signed.
         asymmetry: S = P1 - P2.
         separability: leave-one-out AUC of telling the sides apart; 0.5 = none, 1 = perfect.
-        interval: 95 % interval of ``score``; ``intervals`` has those of "separation", "p1", "p2".
+        interval: 95 % interval of ``score``; ``intervals`` has those of "separation", "p1", "p2" and, where folds of
+            prompts were measured, of "separation over prompts".
         p_value: permutation test of "both sides have one law", or None where no such test is valid;
             ``p_values`` has its components and the permutation p of the separability.
         smallest_margin: the smallest margin at which the two sides would pass as equivalent; ``p_equivalence``: the

@@ -18,7 +18,7 @@ from congruity.values import Floats
 _MARGIN = 0.5
 _SIZES = (5, 10, 20, 50)
 _CHUNK = 25
-_PERMUTATIONS, _BOOTSTRAPS = 499, 999  # fewer than the defaults; both tests are exact at any number
+_PERMUTATIONS, _BOOTSTRAPS = 499, 999  # fewer than the defaults; the permutation test is exact at any number
 _PAPER_DRAWS, _PAPER_REPEATS = 20, 40
 
 
@@ -156,8 +156,10 @@ def _summary(
 
 
 def _rate(flags: list[bool]) -> dict[str, float]:
-    rate = float(np.mean(flags))
-    return {"rate": rate, "se": float(np.sqrt(rate * (1 - rate) / len(flags)))}
+    """The share that is true, and its standard error (with half a success and half a failure added: never 0)."""
+    rate, n = float(np.mean(flags)), len(flags)
+    guess = (rate * n + 0.5) / (n + 1)
+    return {"rate": rate, "se": float(np.sqrt(guess * (1 - guess) / n))}
 
 
 def _speed(seed: int, small: bool, progress: Progress) -> dict[str, Any]:

@@ -138,7 +138,9 @@ def compare(
         list[Path] | None, typer.Option(help="result.json of a pair known to be different; may be repeated.")
     ] = None,
     prompts: Prompts = 200,
-    n: Count = 20,
+    n: Annotated[
+        int | None, typer.Option("--implementations", "-n", help="Of sides that are models; 20 by default.")
+    ] = None,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Folder for report.html and result.json.")] = Path("congruity-report"),
     json_output: Json = False,
@@ -153,6 +155,8 @@ def compare(
     measure = distances.by_name(distance)
     chosen = tasks.by_name(task, n=prompts, seed=seed)
     known = [[store.read_json(path) for path in paths or ()] for paths in (equivalent, different)]
+    for result in (*known[0], *known[1]):
+        standing(result, equivalent=[result], different=[])  # refused now rather than after the work
     with progress_bars(quiet) as progress:
         comparison = pipeline.compared(
             a,
@@ -165,7 +169,7 @@ def compare(
             looks=LOOKS if until_decided else None,
             seed=seed,
             progress=progress,
-            **({} if until_decided else {"n": n}),
+            **({} if n is None else {"n": n}),
         )
     result = comparison.result
     placed = standing(result, equivalent=known[0], different=known[1]) if any(known) else None
@@ -222,8 +226,8 @@ def matrix(
         print_json(found.to_dict())
         return
     rows = []
-    for pair in found.pairs.values():
-        a, b = map(printable, pair.result.names)
+    for (i, j), pair in found.pairs.items():
+        a, b = printable(found.names[i]), printable(found.names[j])
         rows.append(
             {
                 "A": a,

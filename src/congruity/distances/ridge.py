@@ -36,8 +36,8 @@ class Ridge:
         test_fraction: share of queries held out, in [0.05, 0.5].
         seed: of the split, which all pairs share.
         r2: "variance_weighted", or "uniform": the mean of the R^2 of the target's features, all of them alike. For that
-            `congruity.pairwise` has to see features; Gram matrices, as in fingerprints, have none. A feature that is
-            constant on the held-out queries has no R^2 and is left out. Penalties are chosen as before.
+            `congruity.pairwise` has to see features; Gram matrices, as in fingerprints, have none. A feature that does
+            not leave its training mean on the held-out queries has no R^2 and is left out. Penalties as before.
 
     >>> import numpy as np
     >>> from congruity.protocols import silent

@@ -102,7 +102,8 @@ class Pairs:
 
     def narrow(self, lower: Floats, upper: Floats, tol: float) -> NDArray[np.bool_]:
         """Whether brackets are within ``tol``, relative down to a thousandth of the larger norm, or within rounding."""
-        wanted = np.maximum(tol * np.maximum(upper, 1e-3 * self.scale), 2.0 * np.sqrt(2.0 * self.floor))
+        rounding_left = 4.0 * self.floor / np.maximum(upper, np.sqrt(self.floor))
+        wanted = np.maximum(tol * np.maximum(upper, 1e-3 * self.scale), rounding_left)
         done: NDArray[np.bool_] = upper - lower <= wanted
         return done
 

@@ -3,8 +3,8 @@
 A package, and not a module called ``estimate``, which would hide the public function ``congruity.estimate``.
 """
 
-from congruity.inference.estimation import estimate, not_applicable
+from congruity.inference.estimation import check_settings, estimate, not_applicable
 from congruity.inference.panel import standing
 from congruity.inference.prompts import prompt_error
 
-__all__ = ["estimate", "not_applicable", "prompt_error", "standing"]
+__all__ = ["check_settings", "estimate", "not_applicable", "prompt_error", "standing"]

@@ -104,6 +104,16 @@ def design(distances: ArrayLike, side: Iterable[object], base: Iterable[object] 
     )
 
 
+def comparable(side: Iterable[object], base: Iterable[object] | None) -> NDArray[np.bool_]:
+    """Return (N, N), in the caller's order: whether two implementations may be compared, as `Design.allowed` says."""
+    labels = [str(label) for label in side]
+    _, second = _checked_sides(labels, len(labels))
+    unit, _ = _units(second, None if base is None else _checked_bases(base, second))
+    numbers = {u: k for k, u in enumerate(dict.fromkeys(unit))}
+    own = np.array([numbers[u] for u in unit])
+    return np.asarray(own[:, None] != own[None, :])
+
+
 def _checked_table(distances: ArrayLike) -> NDArray[np.float64]:
     table = np.array(real_array("estimate", "distances", distances, 2))
     if table.shape[0] != table.shape[1]:

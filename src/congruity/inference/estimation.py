@@ -41,6 +41,7 @@ def estimate(
     n_bootstrap: int = 1999,
     names: tuple[str, str] | None = None,
     prompts: PromptError | None = None,
+    require_prompts: bool = False,
 ) -> Congruity:
     """Decide whether two sets of implementations can be told apart, from the distances between them.
 
@@ -66,11 +67,12 @@ def estimate(
             Otherwise comparisons within a network are left out and whole networks are resampled and permuted;
             fewer than 4 a side give no p-value and no decision.
         margin: largest difference that counts as equivalent, in (0, 1]; by default .5 below 40 units a side, else .3.
-        alpha: level of both tests, in [.0005, .2]; intervals stay at 95 %.
+        alpha: level of both tests, in [.0001, .2]; intervals stay at 95 %.
         seed: of the permutations and resamples.
         n_permutations, n_bootstrap: their numbers, at least 99.
         names: what to call the two sides in the result; by default their labels.
         prompts: how far the distances depend on the prompts that they were measured on, from `prompt_error`.
+        require_prompts: never say "equivalent" without them.
 
     Returns:
         A `Congruity`. ``tv_lower`` is a 95 % lower confidence bound on the total variation between the sides' laws,
@@ -105,6 +107,7 @@ def estimate(
         separability=_separability(layout),
         permuted=permuted,
         prompts=prompts,
+        require_prompts=require_prompts,
     )
     settings = {
         "margin": margin,
@@ -129,6 +132,20 @@ def not_applicable(result: Congruity, reason: str) -> Congruity:
     return dataclasses.replace(result, verdict="not applicable", reason=reason)
 
 
+def check_settings(margin: float | None, alpha: float, seed: int) -> None:
+    """Refuse what `estimate` would refuse of these, before anything expensive is done.
+
+    Raises:
+        InputError: a setting that means nothing.
+    """
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError(f"estimate: seed is {seed!r}; pass a whole number of at least 0")
+    if not isinstance(alpha, (int, float, np.number)) or not 0.0001 <= alpha <= 0.2:
+        raise InputError(f"estimate: alpha is {alpha!r}; pass a level between 0.0001 and 0.2, such as 0.05")
+    if margin is not None and (not isinstance(margin, (int, float, np.number)) or not 0 < margin <= 1):
+        raise InputError(f"estimate: margin is {margin!r}; pass a number in (0, 1], such as 0.5")
+
+
 def _checked(
     layout: Design,
     margin: float | None,
@@ -139,19 +156,14 @@ def _checked(
     names: object,
 ) -> float:
     """Return the margin to use; refuse settings that mean nothing."""
+    check_settings(margin, alpha, seed)
     for name, count in (("n_permutations", n_permutations), ("n_bootstrap", n_bootstrap)):
         if not isinstance(count, (int, np.integer)) or count < 99:
             raise InputError(f"estimate: {name} is {count!r}; pass a whole number of at least 99")
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(f"estimate: seed is {seed!r}; pass a whole number of at least 0")
     if names is not None and not (isinstance(names, (tuple, list)) and len(names) == 2):
         raise InputError(f"estimate: names is {names!r}; pass two names, that of the side which appears first in front")
-    if not isinstance(alpha, (int, float, np.number)) or not 0.0005 <= alpha <= 0.2:
-        raise InputError(f"estimate: alpha is {alpha!r}; pass a level between 0.0005 and 0.2, such as 0.05")
     if margin is None:
         return 0.5 if layout.smallest < 40 else 0.3
-    if not isinstance(margin, (int, float, np.number)) or not 0 < margin <= 1:
-        raise InputError(f"estimate: margin is {margin!r}; pass a number in (0, 1], such as 0.5")
     return float(margin)
 
 
@@ -234,11 +246,14 @@ def _smallest_margin(resampled: Resampled, alpha: float) -> float:
 
 
 def _p_equivalence(resampled: Resampled, margin: float) -> float:
-    """Return the smallest level, to .0005, at which the equivalence test passes at the margin; 1 if none below 1/2."""
+    """Return the smallest level at which the equivalence test passes at the margin, to .0001; 1 if none below 1/2.
+
+    Below 1 / (number of resamples) it rests on the most extreme of them.
+    """
     failing, passing = 0.0, 0.5
     if not _smallest_margin(resampled, 0.4995) < margin:
         return 1.0
-    while passing - failing > 0.0005:
+    while passing - failing > 0.0001:
         level = (failing + passing) / 2
         failing, passing = (failing, level) if _smallest_margin(resampled, level) < margin else (level, passing)
     return passing

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from congruity.errors import InputError
-from congruity.inference.design import design
+from congruity.inference.design import comparable, design
 from congruity.inference.ranks import anchor_ranks, p_within
 from congruity.values import DistanceTable, PromptError
 
@@ -72,7 +72,7 @@ def prompt_error(
         error = float(np.sqrt((len(folds) - 1) / len(folds) * np.square(without - without.mean()).sum()))
     return PromptError(
         n=n,
-        reliability=reliability(halves[0].values, halves[1].values),
+        reliability=reliability(halves[0].values, halves[1].values, comparable(labels, bases)),
         half_separation=half,
         extrapolated=float(np.clip(2 * whole - half, -1.0, 1.0)),
         standard_error=error,
@@ -80,24 +80,30 @@ def prompt_error(
     )
 
 
-def reliability(first: Array, second: Array) -> float:
+def reliability(first: Array, second: Array, allowed: NDArray[np.bool_] | None = None) -> float:
     """Return the split-half reliability of the distances to each target (column), stepped up to the whole length.
+
+    ``allowed`` (N, N) says which implementations may be compared; by default all but each with itself.
 
     >>> d = np.array([[0.0, 1.0, 2.0, 4.0], [1.0, 0.0, 1.5, 3.0], [2.0, 1.5, 0.0, 2.5], [4.0, 3.0, 2.5, 0.0]])
     >>> round(reliability(d, d**2), 9), reliability(d, d.max() - d)
     (1.0, 0.0)
     """
-    n = len(first)
-    others = ~np.eye(n, dtype=bool)
-    ranks = [rankdata(d.T[others].reshape(n, n - 1).round(12), axis=1) for d in (first, second)]
-    centred = [r - r.mean(axis=1, keepdims=True) for r in ranks]
-    sizes = [np.linalg.norm(r, axis=1) for r in centred]
-    varies = (sizes[0] > 0) & (sizes[1] > 0)
-    if not varies.any():
-        return 0.0
-    products = (centred[0] * centred[1]).sum(axis=1)[varies]
-    r = max(0.0, float((products / (sizes[0] * sizes[1])[varies]).mean()))
+    allowed = ~np.eye(len(first), dtype=bool) if allowed is None else allowed
+    correlations = []
+    for target in range(len(first)):
+        rows = allowed[target]
+        pair = [_centred_ranks(d[rows, target] / (d.max() or 1.0)) for d in (first, second)]
+        sizes = [float(np.linalg.norm(ranks)) for ranks in pair]
+        if min(sizes) > 0.0:
+            correlations.append(float(pair[0] @ pair[1]) / (sizes[0] * sizes[1]))
+    r = max(0.0, float(np.mean(correlations))) if correlations else 0.0
     return float(min(1.0, 2 * r / (1 + r)))
+
+
+def _centred_ranks(values: Array) -> Array:
+    ranks: Array = rankdata(values.round(12))
+    return np.asarray(ranks - ranks.mean())
 
 
 def separation(table: DistanceTable, side: list[object], base: list[object] | None) -> float:

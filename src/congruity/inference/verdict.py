@@ -31,6 +31,7 @@ class Evidence:
     separability: float
     permuted: Permuted | None
     prompts: PromptError | None
+    require_prompts: bool
 
     @property
     def within(self) -> bool:
@@ -45,7 +46,9 @@ class Evidence:
     @property
     def unreliable(self) -> bool:
         """Whether the distances change too much with the prompts to show that two sides are alike."""
-        return self.prompts is not None and self.prompts.reliability < MIN_RELIABILITY
+        if self.prompts is None:
+            return self.require_prompts
+        return self.prompts.reliability < MIN_RELIABILITY
 
     @property
     def p(self) -> str:
@@ -128,7 +131,12 @@ def _undecided(e: Evidence) -> str:
     """Neither test spoke, or equivalence passed on too few units."""
     a, b = e.names
     units = "networks" if e.design.kind == "clustered" else "implementations"
-    if e.within and e.prompts and e.unreliable and e.design.smallest >= MIN_EQUIVALENT:
+    if e.within and e.unreliable and e.design.smallest >= MIN_EQUIVALENT:
+        if e.prompts is None:
+            return (
+                f"{a} and {b} could not be told apart ({e.p}; {e.needed}), but whether the distances are reliable over "
+                "prompts could not be checked, and noise makes sides look alike. More prompts may decide."
+            )
         return (
             f"{a} and {b} could not be told apart ({e.p}; {e.needed}), but the distances change too much with the "
             f"prompts to show that they are alike: split-half reliability {e.prompts.reliability:.2f}, at least "
