@@ -125,7 +125,8 @@ def run_demo(
 def conclusions(result: DemoResult) -> list[str]:
     """Say in plain words what may and may not be concluded from the demo."""
     main, same, noisy, random = (comparison.result for comparison in result.comparisons)
-    placed = standing(main, equivalent=[same, noisy], different=[random]) if main.rho is not None else None
+    known = all(comparison.result.rho is not None for comparison in result.comparisons)
+    placed = standing(main, equivalent=[same, noisy], different=[random]) if known else None
     lines = [
         f"One trained network a side: every statement is about these two networks, on these {main_queries(result)} "
         "prompts, read at the last token, and not about their families or training procedures.",
