@@ -172,7 +172,8 @@ def compare(
             **({} if n is None else {"n": n}),
         )
     result = comparison.result
-    placed = standing(result, equivalent=known[0], different=known[1]) if any(known) else None
+    can_place = any(known) and result.rho is not None
+    placed = standing(result, equivalent=known[0], different=known[1]) if can_place else None
     report = store.write_bytes(
         html.page([comparison], title=f"{result.names[0]} and {result.names[1]}").encode(), out / "report.html"
     )
