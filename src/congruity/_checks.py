@@ -61,7 +61,11 @@ def _array(verb: str, argument: str, value: Any) -> Array:
 
 def real_array(verb: str, argument: str, value: Any, ndim: int) -> Floats:
     """Return ``value`` as float64 on the host, checked as by `numeric`."""
-    return np.asarray(to_device(_float64(numeric(verb, argument, value, ndim)), "cpu"))
+    return _on_host(numeric(verb, argument, value, ndim))
+
+
+def _on_host(array: Array) -> Floats:
+    return np.asarray(to_device(_float64(array), "cpu"))
 
 
 def _float64(array: Array) -> Array:
@@ -71,7 +75,7 @@ def _float64(array: Array) -> Array:
 
 def representation(verb: str, argument: str, value: Any) -> Floats:
     """Return a checked (samples, features) array with at least three samples and one feature, as float64."""
-    return np.asarray(to_device(_float64(_shaped(verb, argument, value)), "cpu"))
+    return _on_host(_shaped(verb, argument, value))
 
 
 def blocks(verb: str, argument: str, value: Any) -> Iterator[Array]:

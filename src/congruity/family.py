@@ -18,7 +18,6 @@ from congruity.protocols import Distance, Progress, silent
 from congruity.values import Congruity, Fingerprint, Verdict
 
 Correction = Literal["holm", "bh"]
-_GATE = "equivalent"
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def matrix(
     if correction not in get_args(Correction):
         raise UnknownNameError("correction", correction, get_args(Correction))
     check_settings(margin, alpha, seed)
-    measure = distances.by_name(distance) if isinstance(distance, str) else distance or distances.Spectral()
+    measure = distances.chosen(distance)
     models = [side if isinstance(side, Fingerprint) else Fingerprint.load(side) for side in sides]
     if len(models) < 3:
         raise InputError(f"matrix: {len(models)} sides; pass at least three, or use compare for two")
@@ -153,14 +152,14 @@ def _decided(results: list[Congruity], correction: Correction, alpha: float) -> 
     """Adjust over the pairs for which there is a test; the others belong to no family."""
     tested = [k for k, r in enumerate(results) if r.p_value is not None and r.verdict != "not applicable"]
     raw = np.array([results[k].p_value for k in tested], dtype=np.float64)
-    margins = np.array([results[k].p_equivalence if results[k].verdict == _GATE else 1.0 for k in tested])
+    margins = np.array([results[k].p_equivalence if results[k].verdict == "equivalent" else 1.0 for k in tested])
     different: dict[int, float] = dict(zip(tested, adjusted(raw, correction).tolist(), strict=True))
     equivalent: dict[int, float] = dict(zip(tested, adjusted(margins, correction).tolist(), strict=True))
     pairs = []
     for k, result in enumerate(results):
         p, q = different.get(k), equivalent.get(k, 1.0)
         apart = p is not None and p <= alpha
-        stands = (result.verdict == "different" and apart) or (result.verdict == _GATE and q <= alpha)
+        stands = (result.verdict == "different" and apart) or (result.verdict == "equivalent" and q <= alpha)
         keeps = stands or result.verdict == "not applicable"
         pairs.append(Pair(result, p, q, apart, result.verdict if keeps else "undecided"))
     return pairs

@@ -58,7 +58,7 @@ def pairwise(
     >>> pairwise([x, -x, x[:, :1]], "procrustes").values.round(3).tolist()
     [[0.0, 0.0, 0.647], [0.0, 0.0, 0.647], [0.647, 0.647, 0.0]]
     """
-    measure = distances.by_name(distance) if isinstance(distance, str) else distance
+    measure = distances.chosen(distance)
     rescaled = getattr(measure, "target_features", None)
     if gram and rescaled is not None:
         raise InputError(f"pairwise: {measure} weighs features, and a Gram matrix has none; pass representations")

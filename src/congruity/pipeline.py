@@ -179,7 +179,7 @@ def compare(
     >>> cg.compare("a.safetensors", "b.safetensors", distance="procrustes").verdict  # doctest: +SKIP
     'undecided'
     """
-    measure = distances.by_name(distance) if isinstance(distance, str) else distance or distances.Spectral()
+    measure = distances.chosen(distance)
     comparison = compared(
         a,
         b,

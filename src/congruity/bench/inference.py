@@ -131,9 +131,7 @@ def _summary(
                 | {"of_p1_and_p2": float(np.mean([s.p_held for s in seen]))}
                 | {"mean_width": float(np.mean([s.width for s in seen]))}
             )
-            shares = {
-                f"{what}": float(np.mean([getattr(s, what) for s in seen])) for what in ("equivalent", "different")
-            }
+            shares = {what: float(np.mean([getattr(s, what) for s in seen])) for what in ("equivalent", "different")}
             within = float(np.mean([s.within for s in seen]))
             lists["verdicts"].append(at | {"role": p.role} | shares | {"within_margin": within})
             lists["paper"].append(

@@ -155,8 +155,8 @@ def compare(
     measure = distances.by_name(distance)
     chosen = tasks.by_name(task, n=prompts, seed=seed)
     known = [[store.read_json(path) for path in paths or ()] for paths in (equivalent, different)]
-    for result in (*known[0], *known[1]):
-        standing(result, equivalent=[result], different=[])  # refused now rather than after the work
+    for other in (*known[0], *known[1]):
+        standing(other, equivalent=[other], different=[])  # refused now rather than after the work
     with progress_bars(quiet) as progress:
         comparison = pipeline.compared(
             a,

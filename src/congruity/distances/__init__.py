@@ -38,6 +38,7 @@ __all__ = [
     "Ridge",
     "Spectral",
     "by_name",
+    "chosen",
 ]
 
 
@@ -48,3 +49,12 @@ def by_name(name: str) -> Distance:
     Procrustes()
     """
     return lookup("distance", name, REGISTRY)
+
+
+def chosen(distance: Distance | str | None) -> Distance:
+    """Return what a caller asked for: a distance itself, one of that name, or, for None, the paper's d_repr.
+
+    >>> chosen(None).name, chosen("cka").name
+    ('spectral', 'cka')
+    """
+    return by_name(distance) if isinstance(distance, str) else distance or Spectral()

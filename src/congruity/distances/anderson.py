@@ -77,14 +77,13 @@ class Anderson:
     def _keep(self, residual_change: Array, target_change: Array, fresh: Array) -> None:
         """Write a row where there was a step before; forget everything where there was none, or a jump."""
         xp = array_namespace(residual_change)
-        zero = xp.zeros_like(residual_change)
         if bool(xp.any(fresh)):
             old = xp.astype(~fresh, residual_change.dtype)
             self.residuals, self.targets = self.residuals * old[:, None, None], self.targets * old[:, None, None]
             self.normal = self.normal * old[:, None, None]
             self.kept = xp.where(fresh, xp.zeros_like(self.kept), self.kept)
-            residual_change = xp.where(fresh[:, None], zero, residual_change)
-            target_change = xp.where(fresh[:, None], zero, target_change)
+            residual_change = xp.where(fresh[:, None], xp.zeros_like(residual_change), residual_change)
+            target_change = xp.where(fresh[:, None], xp.zeros_like(target_change), target_change)
         every, row = xp.arange(len(fresh), device=device(fresh)), self.kept % _MEMORY
         self.residuals[every, row, :] = residual_change
         self.targets[every, row, :] = target_change

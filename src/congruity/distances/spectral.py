@@ -77,8 +77,8 @@ class Spectral:
         new = [(i, j) for i in range(n) for j in range(i) if (keys[i], keys[j]) not in self._solved]
         progress(self.name, 0, len(new))
         if new:
-            solve = self._one_by_one if isinstance(grams, np.ndarray) else self._in_batches
-            for (i, j), answer in zip(new, solve(square_roots(grams), np.array(new), progress), strict=True):
+            solver = self._one_by_one if isinstance(grams, np.ndarray) else self._in_batches
+            for (i, j), answer in zip(new, solver(square_roots(grams), np.array(new), progress), strict=True):
                 self._solved[keys[i], keys[j]] = self._solved[keys[j], keys[i]] = answer
         values, lower, upper = np.zeros((3, n, n))
         counts = {"pairs": n * (n - 1) // 2, "solves": 0, "iterations": 0, "unfinished": 0}

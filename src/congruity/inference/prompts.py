@@ -89,22 +89,14 @@ def reliability(first: Array, second: Array, allowed: NDArray[np.bool_] | None =
     (1.0, 0.0)
     """
     allowed = ~np.eye(len(first), dtype=bool) if allowed is None else allowed
-    correlations = []
-    for target in range(len(first)):
-        rows = allowed[target]
-        pair = [_centred_ranks(d[rows, target] / (d.max() or 1.0)) for d in (first, second)]
-        sizes = [float(np.linalg.norm(ranks)) for ranks in pair]
-        if min(sizes) > 0.0:
-            correlations.append(float(pair[0] @ pair[1]) / (sizes[0] * sizes[1]))
-    r = max(0.0, float(np.mean(correlations))) if correlations else 0.0
+    ranks = [anchor_ranks((d.T / (d.max() or 1.0)).round(12), allowed) for d in (first, second)]
+    counts = allowed.sum(axis=1, keepdims=True)
+    centred = [np.where(allowed, r - r.sum(axis=1, keepdims=True) / counts, 0.0) for r in ranks]
+    sizes = np.prod([np.linalg.norm(r, axis=1) for r in centred], axis=0)
+    varies = sizes > 0.0
+    correlations = (centred[0] * centred[1]).sum(axis=1)[varies] / sizes[varies]
+    r = max(0.0, float(correlations.mean())) if varies.any() else 0.0
     return float(min(1.0, 2 * r / (1 + r)))
-
-
-def _centred_ranks(values: Array) -> Array:
-    rounded = values.round(12)
-    ordered = np.sort(rounded)
-    ends = np.searchsorted(ordered, rounded, side="left") + np.searchsorted(ordered, rounded, side="right")
-    return np.asarray((ends - ends.mean()) / 2.0)  # SciPy's rankdata takes a second to import
 
 
 def separation(table: DistanceTable, side: list[object], base: list[object] | None) -> float:
