@@ -11,13 +11,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from congruity.results import Comparison, Congruity, DistanceTable, Verdict
 from congruity.values import (
     Behaviour,
     Check,
     Circuit,
-    Comparison,
-    Congruity,
-    DistanceTable,
     Edit,
     Fingerprint,
     Floats,
@@ -27,7 +25,6 @@ from congruity.values import (
     Queries,
     Scores,
     Site,
-    Verdict,
 )
 
 GATES = Gates()

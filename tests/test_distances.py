@@ -37,7 +37,8 @@ from congruity.distances.spectral_pairs import Pairs, solve
 from congruity.errors import InputError, UnknownNameError
 from congruity.measure import standard_gram
 from congruity.protocols import Distance, silent
-from congruity.values import DistanceTable, Floats
+from congruity.results import DistanceTable
+from congruity.values import Floats
 
 Map = Callable[[Floats, np.random.Generator], Floats]
 EVERY = pytest.mark.parametrize("distance", REGISTRY, ids=lambda distance: distance.name)

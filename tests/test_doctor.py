@@ -15,7 +15,8 @@ from congruity import demo, doctor
 from congruity.errors import ModelError
 from congruity.interventions import Resample
 from congruity.protocols import silent
-from congruity.values import Behaviour, Comparison, Edit, Outputs
+from congruity.results import Comparison
+from congruity.values import Behaviour, Edit, Outputs
 
 torch = pytest.importorskip("torch", reason="the light layer runs without PyTorch")
 tiny = pytest.importorskip("tiny", reason="needs transformers, of the models extra")

@@ -19,7 +19,7 @@ from congruity.inference.bootstrap import acceleration, bca, clopper_pearson, ed
 from congruity.inference.design import design
 from congruity.inference.estimation import estimate, not_applicable
 from congruity.inference.permutation import permutation_test
-from congruity.values import Congruity, DistanceTable
+from congruity.results import Congruity, DistanceTable
 
 Array = NDArray[np.float64]
 QUICK: dict[str, Any] = {"n_permutations": 199, "n_bootstrap": 199}

@@ -16,7 +16,8 @@ from congruity.errors import InputError
 from congruity.inference import estimate, prompt_error
 from congruity.inference.prompts import reliability, separation
 from congruity.measure import pairwise
-from congruity.values import DistanceTable, Floats, PromptError
+from congruity.results import DistanceTable, PromptError
+from congruity.values import Floats
 
 SIDE = ["a"] * 12 + ["b"] * 12
 

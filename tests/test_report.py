@@ -14,7 +14,8 @@ from rich.console import Console
 import synthetic
 from congruity.errors import InputError, UnknownNameError
 from congruity.report import html, plots, svg, text, wording
-from congruity.values import Behaviour, Comparison, Site
+from congruity.results import Comparison
+from congruity.values import Behaviour, Site
 
 HOSTILE = "evil</script><img src=x onerror=alert(1)>\"'&[bold]$x_1$"
 SECTIONS = ("conclusions", "comparisons", "main-1", "checks", "timing", "provenance")

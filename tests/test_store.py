@@ -18,7 +18,7 @@ import congruity as cg
 import synthetic
 from congruity import cache, store
 from congruity.errors import CongruityError, StoreError
-from congruity.values import DistanceTable
+from congruity.results import DistanceTable
 
 
 @pytest.fixture

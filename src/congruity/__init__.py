@@ -16,17 +16,8 @@ if TYPE_CHECKING:
     from congruity.measure import d_repr, pairwise
     from congruity.models import TorchModule, load_model
     from congruity.pipeline import compare, fingerprint
-    from congruity.values import (
-        Certified,
-        Circuit,
-        Congruity,
-        DistanceTable,
-        Examples,
-        Fingerprint,
-        Gates,
-        Implementation,
-        Site,
-    )
+    from congruity.results import Certified, Congruity, DistanceTable
+    from congruity.values import Circuit, Examples, Fingerprint, Gates, Implementation, Site
 
 __version__ = "0.1.0"
 
@@ -38,12 +29,9 @@ _HOMES = {
     "congruity.measure": ("d_repr", "pairwise"),
     "congruity.models": ("TorchModule", "load_model"),
     "congruity.pipeline": ("compare", "fingerprint"),
+    "congruity.results": ("Certified", "Congruity", "DistanceTable", "HeldOut"),
     "congruity.values": (
-        "Certified",
-        "HeldOut",
         "Circuit",
-        "Congruity",
-        "DistanceTable",
         "Examples",
         "Fingerprint",
         "Gates",

@@ -25,8 +25,9 @@ from congruity.inference import standing
 from congruity.interventions import Resample
 from congruity.judgement import Rows, distance_table, judge, measured
 from congruity.protocols import Distance, Progress, Task, silent
+from congruity.results import Comparison, Congruity, DistanceTable
 from congruity.tasks import ioi
-from congruity.values import SCHEMA_VERSION, Behaviour, Comparison, Congruity, DistanceTable, Fingerprint, Gates
+from congruity.values import SCHEMA_VERSION, Behaviour, Fingerprint, Gates
 
 A, B = "smollm2-135m", "gemma-3-270m"
 _FIRST_NOISE = 0.01

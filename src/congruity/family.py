@@ -15,7 +15,8 @@ from congruity.errors import InputError, UnknownNameError
 from congruity.inference import check_settings
 from congruity.judgement import judge, measured, require_comparable
 from congruity.protocols import Distance, Progress, silent
-from congruity.values import Congruity, Fingerprint, Verdict
+from congruity.results import Congruity, Verdict
+from congruity.values import Fingerprint
 
 Correction = Literal["holm", "bh"]
 

@@ -15,7 +15,8 @@ from congruity.errors import InputError, NotComparableError
 from congruity.inference import estimate, not_applicable, prompt_error
 from congruity.measure import standard_gram
 from congruity.protocols import Distance, Progress, silent
-from congruity.values import Congruity, DistanceTable, Fingerprint, Floats, Queries
+from congruity.results import Congruity, DistanceTable
+from congruity.values import Fingerprint, Floats, Queries
 
 MIN_ACCURACY = 0.75
 _STRENGTH_RATIO = 2.0  # mean KLs of the two sides further apart than this are called unmatched

@@ -16,7 +16,8 @@ from congruity.distances.spectral_pairs import Pairs, midpoint
 from congruity.engine import one_blas_thread
 from congruity.errors import InputError
 from congruity.protocols import Distance, Progress, silent
-from congruity.values import Certified, DistanceTable, Floats
+from congruity.results import Certified, DistanceTable
+from congruity.values import Floats
 
 _SAFE = 1e-120  # entries between this and its inverse have squares, and sums of them, that float64 holds
 

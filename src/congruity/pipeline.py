@@ -21,8 +21,9 @@ from congruity.interventions import Resample
 from congruity.judgement import MIN_ACCURACY, incapable, judge, measured
 from congruity.protocols import Distance, Finder, Intervention, Model, Progress, Task, silent
 from congruity.represent import represent
+from congruity.results import Comparison, Congruity
 from congruity.sequential import until_decided
-from congruity.values import Comparison, Congruity, Fingerprint, Gates, Queries
+from congruity.values import Fingerprint, Gates, Queries
 
 
 def fingerprint(

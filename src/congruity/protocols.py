@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from congruity.values import DistanceTable, Edit, Examples, Floats, ModelCard, Outputs, Scores, Site
+from congruity.results import DistanceTable
+from congruity.values import Edit, Examples, Floats, ModelCard, Outputs, Scores, Site
 
 
 class Task(Protocol):

@@ -10,7 +10,8 @@ from typing import Protocol
 from congruity.errors import InputError
 from congruity.judgement import judge, measured
 from congruity.protocols import Distance, Progress
-from congruity.values import Comparison, Congruity, Fingerprint
+from congruity.results import Comparison, Congruity
+from congruity.values import Fingerprint
 
 LOOKS = (8, 16, 32, 64)
 MARGIN = 0.5  # one claim at all looks

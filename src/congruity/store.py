@@ -14,12 +14,12 @@ import numpy as np
 from congruity._digest import digest, plain
 from congruity.cache import guarded
 from congruity.errors import StoreError
+from congruity.results import DistanceTable
 from congruity.values import (
     SCHEMA_VERSION,
     Behaviour,
     Check,
     Circuit,
-    DistanceTable,
     Edit,
     Fingerprint,
     Implementation,

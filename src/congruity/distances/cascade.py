@@ -22,7 +22,8 @@ from congruity.distances.spectral_pairs import Pairs, midpoint, place
 from congruity.engine import each
 from congruity.errors import InputError
 from congruity.protocols import Progress, silent
-from congruity.values import DistanceTable, Floats
+from congruity.results import DistanceTable
+from congruity.values import Floats
 
 
 class _Unit(NamedTuple):

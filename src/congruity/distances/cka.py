@@ -7,7 +7,7 @@ from typing import Any
 
 from congruity.distances.gram import SHAPE_ONLY, Array, centred, one_minus_cosines
 from congruity.protocols import Progress, Traits
-from congruity.values import DistanceTable
+from congruity.results import DistanceTable
 
 
 @dataclass(frozen=True)

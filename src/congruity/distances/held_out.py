@@ -11,7 +11,8 @@ from congruity import _checks
 from congruity.distances.spectral_pairs import Pairs
 from congruity.engine import one_blas_thread
 from congruity.errors import InputError
-from congruity.values import Floats, HeldOut
+from congruity.results import HeldOut
+from congruity.values import Floats
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 

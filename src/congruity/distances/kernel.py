@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 from congruity.distances.gram import SHAPE_ONLY, Array, centred, one_minus_cosines, squared_distances, to_host
 from congruity.errors import InputError
 from congruity.protocols import Progress, Traits
-from congruity.values import DistanceTable
+from congruity.results import DistanceTable
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from array_api_compat import array_namespace
 from congruity.distances.gram import Array, square_roots, to_host
 from congruity.engine import each
 from congruity.protocols import Progress, Traits, silent
-from congruity.values import DistanceTable, Floats
+from congruity.results import DistanceTable
+from congruity.values import Floats
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from congruity._random import stream
 from congruity.distances.gram import SHAPE_ONLY, Array, on_device_of, to_host
 from congruity.errors import InputError, UnknownNameError
 from congruity.protocols import Progress, Traits
-from congruity.values import DistanceTable
+from congruity.results import DistanceTable
 
 Indices = NDArray[np.intp]
 R2 = Literal["variance_weighted", "uniform"]

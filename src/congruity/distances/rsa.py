@@ -10,7 +10,7 @@ import numpy as np
 from congruity.distances.gram import SHAPE_ONLY, Array, on_device_of, one_minus_cosines, squared_distances, to_host
 from congruity.errors import InputError, UnknownNameError
 from congruity.protocols import Progress, Traits
-from congruity.values import DistanceTable
+from congruity.results import DistanceTable
 
 Comparison = Literal["spearman", "pearson", "cosine"]
 

@@ -15,7 +15,8 @@ from congruity.distances.gram import Array, on_device_of, square_roots, to_host
 from congruity.distances.spectral_pairs import Solved, batches, place, solve, solve_row
 from congruity.engine import each
 from congruity.protocols import Progress, Traits
-from congruity.values import DistanceTable, Floats
+from congruity.results import DistanceTable
+from congruity.values import Floats
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from congruity.distances.gram import SHAPE_ONLY, Array, centred, nuclear_norms, spectrum, to_host
 from congruity.errors import InputError
 from congruity.protocols import Progress, Traits
-from congruity.values import DistanceTable
+from congruity.results import DistanceTable
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from congruity.inference.design import Design, design
 from congruity.inference.permutation import Permuted, permutation_test
 from congruity.inference.ranks import separability
 from congruity.inference.verdict import Evidence, decide, warnings
-from congruity.values import Congruity, DistanceTable, PromptError
+from congruity.results import Congruity, DistanceTable, PromptError
 
 SCOPES = {"independent": "populations", "clustered": "populations", "two networks": "these two networks"}
 METHOD = "Sun and Toneva 2026, arXiv 2603.30002, Algorithm 1; complete rank U-statistic at a fixed target, mid-p"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from congruity.errors import InputError, UnknownNameError
-from congruity.values import Congruity, Standing
+from congruity.results import Congruity, Standing
 
 _FALLS_WITH_DIFFERENCE = {"score": True, "score_min": True, "rho": False}
 By = Literal["rho", "score", "score_min"]

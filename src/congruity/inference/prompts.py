@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from congruity.errors import InputError
 from congruity.inference.design import comparable, design
 from congruity.inference.ranks import anchor_ranks, p_within
-from congruity.values import DistanceTable, PromptError
+from congruity.results import DistanceTable, PromptError
 
 Array = NDArray[np.float64]
 

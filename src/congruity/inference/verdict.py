@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from congruity.inference.design import MIN_BASES, Design
 from congruity.inference.permutation import Permuted
-from congruity.values import PromptError, Verdict
+from congruity.results import PromptError, Verdict
 
 MIN_EQUIVALENT = 10  # independent units a side below which intervals are too rough to declare sameness
 MIN_RELIABILITY = 0.7  # of the distances over prompts: noise makes all sides alike

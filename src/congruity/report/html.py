@@ -22,7 +22,8 @@ from congruity.report import plots, svg
 from congruity.report.keynumbers import key_numbers
 from congruity.report.text import cells
 from congruity.report.wording import duration, number, p_value, printable, sentence, shorten, verify, verify_result
-from congruity.values import Comparison, Congruity, Fingerprint
+from congruity.results import Comparison, Congruity
+from congruity.values import Fingerprint
 
 LISTED = 10  # refused implementations named per side; the number of the others is given
 SCOPES = {

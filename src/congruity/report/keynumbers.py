@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from congruity.report.wording import interval, number, p_equation, p_value, shorten
-from congruity.values import Congruity
+from congruity.results import Congruity
 
 
 class KeyNumber(NamedTuple):

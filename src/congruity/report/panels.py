@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from congruity.errors import InputError
 from congruity.report.wording import gates, printable, shorten
-from congruity.values import Congruity, DistanceTable, Fingerprint, Floats
+from congruity.results import Congruity, DistanceTable
+from congruity.values import Fingerprint, Floats
 
 INK, MUTED, RULE, PAPER = "#1b1b1b", "#595959", "#d2d2d2", "#ffffff"
 SIDES = ("#0072b2", "#d55e00")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from congruity._optional import require
 from congruity.errors import InputError, UnknownNameError
 from congruity.report.wording import printable, shorten, verify
-from congruity.values import Comparison, Congruity
+from congruity.results import Comparison, Congruity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from congruity.errors import InputError
-from congruity.values import Comparison, Congruity, Fingerprint, Gates
+from congruity.results import Comparison, Congruity
+from congruity.values import Fingerprint, Gates
 
 MINUS = "\N{MINUS SIGN}"
 MISSING = "-"
