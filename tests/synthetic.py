@@ -128,6 +128,88 @@ def fingerprint(
     )
 
 
+KINDS = (("resample", 0.01), ("resample", 0.003), ("resample", 0.03), ("mean", 0.01))
+
+
+def stratified(
+    name: str,
+    n: int = 12,
+    m: int = 30,
+    shift: float = 0.0,
+    seed: int = 0,
+    *,
+    kinds: tuple[tuple[str, float | None], ...] = KINDS,
+    noise: float = 0.12,
+    **options: Any,
+) -> Fingerprint:
+    """Return a fingerprint of ``n`` implementations of each of several kinds (intervention, KL).
+
+    An implementation by "resample" is the model plus noise of size ``noise`` at KL .01, growing with the root of the
+    KL; one by any other intervention is moved along one direction besides, the same in all models. Draw k edits sites
+    in one order at every kind.
+    """
+    base = fingerprint(name, n, m, shift, seed, refused=0, **options)
+    shared = np.random.default_rng(12345)
+    centre, direction, other = shared.normal(size=(3, m, 8))
+    rng = np.random.default_rng([seed, n, m, 7])
+    rows: list[Implementation] = []
+    made = []
+    pool = base.circuit.pool
+    orders = [rng.permutation(len(pool)) for _ in range(n)]
+    for intervention, kl in kinds:
+        size = np.sqrt((kl or 0.01) / 0.01)
+        moved = 0.0 if intervention == "resample" else 0.25
+        hidden = centre + shift * direction + size * (noise * rng.normal(size=(n, m, 8)) + moved * other)
+        hidden -= hidden.mean(axis=1, keepdims=True)
+        gram = hidden @ hidden.transpose(0, 2, 1)
+        made.append(gram / np.trace(gram, axis1=1, axis2=2)[:, None, None])
+        for order in orders:
+            sites = tuple(sorted(pool[i] for i in order[: max(2, round(8 * size))]))
+            found = Behaviour(0.99, 3.4 + 0.1 * rng.normal(), (kl or 0.01) * rng.uniform(0.9, 1.1), 60)
+            rows.append(
+                Implementation(base.model.base, Edit(sites, intervention), found, True, target_kl=kl, tuned_kl=kl)
+            )
+    names = list(dict.fromkeys(intervention for intervention, _ in kinds))
+    budget = {"kl": [kl for _, kl in kinds], "tolerance": 0.1, "by": "number", "share": 0.5, "max_draws": 3}
+    return dataclasses.replace(
+        base,
+        implementations=tuple(rows),
+        grams=np.concatenate(made),
+        settings={**base.settings, "intervention": names, "budget": budget},
+    )
+
+
+def repeated(of: Fingerprint, name: str, *, seed: int = 0, moved: float = 0.05, tied: float = 1.0) -> Fingerprint:
+    """Return a copy of a model under the same edits: each representation of ``of`` moved a little.
+
+    With ``tied`` 0 the responses (KL, logit difference) have nothing to do with those of ``of``.
+    """
+    rng = np.random.default_rng([seed, 99])
+    m = len(of.queries.ids)
+    step = rng.normal(size=(m, m))
+    step = moved * (step @ step.T) / m**2
+
+    def shifted(gram: Floats) -> Floats:
+        out = gram + step
+        return np.asarray(out / np.trace(out))
+
+    rows = []
+    for item in of.admitted:
+        own = item.behaviour
+        kl = own.kl**tied * rng.lognormal(0, 0.02 if tied else 0.3) * 0.01 ** (1 - tied)
+        change = tied * (own.logit_difference - of.unedited.logit_difference) + (0.01 if tied else 0.1) * rng.normal()
+        found = Behaviour(own.accuracy, of.unedited.logit_difference + change, kl, own.n)
+        rows.append(dataclasses.replace(item, base=f"base-{name}", behaviour=found, target_kl=None, tuned_kl=None))
+    return dataclasses.replace(
+        of,
+        model=dataclasses.replace(of.model, name=name, digest=f"{seed + 1:064x}", base=f"base-{name}"),
+        implementations=tuple(rows),
+        grams=np.stack([shifted(gram) for gram in of.grams]),
+        clean_gram=shifted(of.clean_gram),
+        settings={**of.settings, "edits_of": of.digest},
+    )
+
+
 def distances(a: Fingerprint, b: Fingerprint) -> DistanceTable:
     """Return Frobenius distances between all admitted implementations of both sides."""
     flat = np.concatenate([a.grams, b.grams]).reshape(a.n + b.n, -1)

@@ -113,6 +113,15 @@ def test_far_sides_are_told_apart_at_the_first_look_and_its_p_counts_all_looks()
     assert found.score == first.score and "looks at 8, 16, 32, 64; each look spent 0.0125" in found.reason
 
 
+def test_looks_are_refused_for_several_kinds_of_implementations() -> None:
+    sides = [synthetic.stratified(x, 8, seed=k) for k, x in enumerate("ab")]
+    with pytest.raises(
+        InputError, match=r"compare: looks decide on one kind .* both sides have 4 \(resample at KL 0.01"
+    ):
+        cg.compare(*sides, distance="cka", looks=(5, 8))
+    assert cg.compare(sides[0], sides[1].reference, distance="cka", looks=(5, 8)).provenance["looks"]["plan"] == [5, 8]
+
+
 def test_like_sides_are_equivalent_from_sixteen_on_and_no_earlier() -> None:
     a, b = synthetic.fingerprint("a", 64, seed=1), synthetic.fingerprint("b", 64, seed=2)
     found = cg.compare(a, b, distance="procrustes", looks=LOOKS, margin=0.7)
@@ -137,7 +146,7 @@ def test_what_looks_refuse() -> None:
             cg.compare(a, b, distance="cka", looks=bad)
     with pytest.raises(InputError, match=r"alpha is 0\.0005; pass a level for all looks between 0\.001 and 0\.2"):
         cg.compare(a, b, distance="cka", looks=LOOKS, alpha=0.0005)
-    with pytest.raises(InputError, match="looks set how many implementations are used, and do not go with n or folds"):
+    with pytest.raises(InputError, match="looks set which implementations are used, and do not go with n, folds or"):
         cg.compare(a, b, distance="cka", looks=LOOKS, folds=2)
 
 
@@ -188,6 +197,25 @@ def test_standing_counts_known_comparisons_beyond_and_short() -> None:
     result = cg.compare(synthetic.fingerprint("a", 6, seed=1), synthetic.fingerprint("b", 6, seed=2), distance="cka")
     of_score = standing(result, equivalent=[result], different=[{"score": 0.1}], by="score")
     assert (of_score.p_equivalent, of_score.p_different) == (1.0, 0.5) and of_score.sentence.startswith("C = ")
+
+
+def test_comparisons_in_other_units_have_no_order() -> None:
+    def known(kl: float | None, by: str = "resample", distance: str = "cka") -> dict[str, Any]:
+        near = None if kl is None else {"kl": kl, "intervention": by}
+        return {"rho": 1.0, "closeness": near, "provenance": {"measure": distance}}
+
+    a, b = (synthetic.stratified(x, 6, seed=k, kinds=(("resample", 0.01),)) for k, x in enumerate("ab"))
+    result = cg.compare(a, b, distance="cka")
+    for other, message in (
+        (known(0.02), "the comparison has the kl 0.01 and a known one 0.02"),
+        (known(0.01, "mean"), "the intervention resample and a known one mean"),
+        (known(0.01, distance="procrustes"), "the distance cka and a known one procrustes"),
+    ):
+        for one in (result, json.loads(json.dumps(result.to_dict()))):
+            with pytest.raises(InputError, match=message):
+                standing(one, equivalent=[known(0.01)], different=[other])
+    for other in (known(0.01), known(None), {"rho": 1.0}):
+        assert standing(result, equivalent=[other], different=[]).equivalent == (1.0,)
 
 
 def test_rank_p_values_among_exchangeable_comparisons_are_uniform_or_larger() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import scipy.special
 torch = pytest.importorskip("torch", reason="the light layer runs without PyTorch")
 tiny = pytest.importorskip("tiny", reason="needs transformers, of the models extra")
 
-from congruity.errors import ModelError, TaskError  # noqa: E402
+from congruity import interventions  # noqa: E402
+from congruity.errors import InputError, ModelError, TaskError  # noqa: E402
 from congruity.interventions import Resample  # noqa: E402
 from congruity.models import load_model  # noqa: E402
 from congruity.represent import represent  # noqa: E402
@@ -23,6 +24,7 @@ from congruity.values import Edit, Examples, Queries, Site  # noqa: E402
 
 TOLERANCE = 1e-3  # relative to the largest value compared
 EXAMPLES = tiny.Words(16).examples()
+RESAMPLE = Resample()
 every_architecture = pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
 
 
@@ -32,15 +34,11 @@ def close(ours: Any, plain: Any, tolerance: float = TOLERANCE) -> bool:
     return float(np.abs(ours - plain).max()) <= tolerance * float(np.abs(plain).max())
 
 
-@dataclass(frozen=True)
-class Whole:
-    """Resampling that claims to change the prefix too, so that no keys and values are reused."""
-
-    name: str = "whole"
-    shares_prefix: bool = False
-
-    def replacement(self, clean: Any, counterfactual: Any) -> Any:
-        return counterfactual
+def without_prefixes(model: Any, intervention: Any = RESAMPLE) -> Any:
+    """Bind with every prompt computed from its first token on, as for models that keep no keys and values."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(model), "_has_prefix_cache", False)
+        return model.bind(EXAMPLES, intervention)
 
 
 class Plain:
@@ -222,14 +220,16 @@ def test_attributions_equal_central_differences_along_the_patch() -> None:
 
 
 @every_architecture
-def test_prefix_reuse_stacking_and_padding_change_no_number(architecture: str) -> None:
+@pytest.mark.parametrize("intervention", interventions.REGISTRY, ids=lambda one: one.name)
+def test_prefix_reuse_stacking_and_padding_change_no_number(architecture: str, intervention: Any) -> None:
     _, model = tiny.pair(architecture)
-    shared, whole = model.bind(EXAMPLES, Resample()), model.bind(EXAMPLES, Whole())
-    padded = model.bind(EXAMPLES, Resample(), pad=True)
+    shared, whole = model.bind(EXAMPLES, intervention), without_prefixes(model, intervention)
+    padded = model.bind(EXAMPLES, intervention, pad=True)
     assert min(g.prefix for g in shared.groups) > 0 and all(g.prefix == 0 for g in whole.groups)
     assert len(padded.groups) == 1 and len(shared.groups) > 1
-    edits = [Edit(model.sites[i::3], "resample") for i in range(3)]
-    edits = [edits[0], None, *edits[1:], Edit(model.sites, "resample")]
+    name = intervention.name
+    edits = [Edit(model.sites[i::3], name) for i in range(3)]
+    edits = [edits[0], None, *edits[1:], Edit(model.sites, name), Edit(model.sites[::2], name, scale=0.3)]
     stacked = list(shared.run(edits, read=True))
     for edit, together in zip(edits, stacked, strict=True):
         assert same(together, one(shared, edit))
@@ -239,18 +239,22 @@ def test_prefix_reuse_stacking_and_padding_change_no_number(architecture: str) -
     assert not close(stacked[0].logit_difference, stacked[1].logit_difference, 1e-2), "edits must have effects"
 
 
-@every_architecture
-def test_rows_and_order_of_prompts_only_permute_the_gram_matrix(architecture: str) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "intervention"),
+    [(architecture, RESAMPLE) for architecture in tiny.ARCHITECTURES]
+    + [("llama", one) for one in interventions.REGISTRY if one.name != "resample"],
+)
+def test_rows_and_order_of_prompts_only_permute_the_gram_matrix(architecture: str, intervention: Any) -> None:
     _, model = tiny.pair(architecture)
     order = np.random.default_rng(3).permutation(len(EXAMPLES))
-    edit = Edit(model.sites[1::2], "resample")
+    edit = Edit(model.sites[1::2], intervention.name)
     queries = Queries("words", "", EXAMPLES.ids)
-    first = one(model.bind(EXAMPLES, Resample()), edit)
+    first = one(model.bind(EXAMPLES, intervention), edit)
     gram = represent(first, queries, model="tiny").gram
-    moved = represent(one(model.bind(EXAMPLES.select(order), Resample()), edit), queries, model="tiny").gram
+    moved = represent(one(model.bind(EXAMPLES.select(order), intervention), edit), queries, model="tiny").gram
     assert close(moved, gram[np.ix_(order, order)], 1e-5)
     rows = np.array([9, 2, 11])
-    some = one(model.bind(EXAMPLES, Resample()), edit, rows=rows)
+    some = one(model.bind(EXAMPLES, intervention), edit, rows=rows)
     assert close(some.logit_difference, first.logit_difference[rows], 1e-4)
     assert close(some.layers[1][1], first.layers[1][1][rows], 1e-4)
 
@@ -269,7 +273,7 @@ def test_a_sliding_window_shorter_than_the_prompt_changes_no_number(architecture
     module = tiny.language_model(architecture, sliding_window=5)
     model = tiny.wrap(module)
     edit = Edit(model.sites[::2], "resample")
-    assert same(one(model.bind(EXAMPLES, Resample()), edit), one(model.bind(EXAMPLES, Whole()), edit))
+    assert same(one(model.bind(EXAMPLES, Resample()), edit), one(without_prefixes(model), edit))
     expected = Plain(module).run(str(EXAMPLES.clean[0]))
     assert close(model.bind(EXAMPLES, Resample()).log_probs()[0], torch.log_softmax(expected["logits"], -1))
 
@@ -442,3 +446,59 @@ def test_an_mlp_that_reads_other_rows_is_computed_for_every_row() -> None:
     model = tiny.wrap(module)
     assert model.computing_module("blocks.0.hook_mlp_out") is None
     assert one(model.bind(EXAMPLES, Resample()), Edit(model.sites[::3], "resample")).kl.max() > 0
+
+
+@dataclass(frozen=True)
+class Spy:
+    """Keeps what an intervention is given."""
+
+    seen: list[Any] = field(default_factory=list)
+    name: str = "spy"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {}
+
+    def replacement(self, clean: Any, counterfactual: Any, background: Any) -> Any:
+        self.seen.append((clean, counterfactual, background.mean(), background.deviation(), background.normal(3)))
+        return counterfactual
+
+
+def test_the_background_is_what_the_site_does_on_all_prompts_where_inputs_differ() -> None:
+    _, model = tiny.pair("llama")
+    spy = Spy()
+    bound = model.bind(EXAMPLES, spy)
+    next(bound.run([Edit(model.sites[:1], "spy")]))
+    hooks = list(dict.fromkeys(site.hook for site in model.sites))
+    per_group = [spy.seen[i : i + len(hooks)] for i in range(0, len(spy.seen), len(hooks))]
+    assert len(per_group) == len(bound.groups) > 1
+    for which in range(len(hooks)):
+        other = [group[which][1].numpy() for group in per_group]
+        for group in per_group:
+            clean, _, mean, deviation, normal = (value.numpy() for value in group[which])
+            for back in range(1, clean.shape[1] + 1):
+                expected = np.concatenate([o[:, -back] for o in other if o.shape[1] >= back]).mean(axis=0)
+                assert close(mean[:, -back], np.broadcast_to(expected, mean[:, -back].shape), 1e-5)
+            every = np.concatenate([o.reshape(-1, o.shape[2]) for o in other])
+            assert close(deviation, every.std(axis=0), 1e-4)
+            assert normal.shape == clean.shape and abs(normal.mean()) < 0.2 and abs(normal.std() - 1) < 0.2
+    numbers = np.concatenate([group[0][4].numpy().ravel() for group in per_group])
+    assert len(np.unique(numbers)) == len(numbers), "prompts share no random numbers"
+
+
+@pytest.mark.parametrize("intervention", interventions.REGISTRY, ids=lambda one: one.name)
+def test_a_part_of_the_way_is_the_part_of_the_change_that_is_written(intervention: Any) -> None:
+    """A patch in the last MLP moves the residual stream by exactly what is written there."""
+    _, model = tiny.pair("llama")
+    bound = model.bind(EXAMPLES, intervention)
+    last = tuple(site for site in model.sites if site.kind == "mlp")[-1:]
+    clean, whole, half = bound.run([None, *(Edit(last, intervention.name, scale) for scale in (1.0, 0.5))], read=True)
+    moved = [run.layers[-1][1] - clean.layers[-1][1] for run in (whole, half)]
+    assert np.abs(moved[0]).max() > 1e-2
+    assert close(moved[1], moved[0] / 2, 1e-4)
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.5, 1.5, float("nan")])
+def test_a_part_of_the_way_is_a_part(scale: float) -> None:
+    with pytest.raises(InputError, match="pass a part of the way"):
+        Edit((), "resample", scale)

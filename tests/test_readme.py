@@ -74,8 +74,9 @@ def test_the_page_on_reading_results_prints_what_it_shows() -> None:
     assert found.attempted > 15 and found.failed == 0
 
 
-def test_the_page_of_error_rates_is_what_its_numbers_give() -> None:
+@pytest.mark.parametrize("name", ["inference", "circuits"])
+def test_the_pages_of_results_are_what_their_numbers_give(name: str) -> None:
     results = ROOT / "benchmarks" / "results"
-    tables = runpy.run_path(str(ROOT / "benchmarks" / "tables.py"))
-    found = json.loads((results / "inference.json").read_text(encoding="utf-8"))
-    assert (results / "inference.md").read_text(encoding="utf-8") == tables["page"](found)
+    pages = runpy.run_path(str(ROOT / "benchmarks" / "tables.py"))["PAGES"]
+    found = json.loads((results / f"{name}.json").read_text(encoding="utf-8"))
+    assert (results / f"{name}.md").read_text(encoding="utf-8") == pages[name](found)

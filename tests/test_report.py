@@ -6,15 +6,18 @@ import dataclasses
 import math
 import re
 from html.parser import HTMLParser
+from typing import Literal
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 import synthetic
+from congruity.distances import Procrustes
 from congruity.errors import InputError, UnknownNameError
 from congruity.report import html, plots, svg, text, wording
-from congruity.results import Comparison
+from congruity.results import Comparison, EquivalentKL
+from congruity.sensitivity import examined
 from congruity.values import Behaviour, Site
 
 HOSTILE = "evil</script><img src=x onerror=alert(1)>\"'&[bold]$x_1$"
@@ -122,7 +125,10 @@ def test_page_draws_every_figure_with_title_label_and_axes(reader: Reader) -> No
         "layer (index)",
         "sites kept, all others",
     )
-    for expected in (*plots.TITLES.values(), *plots.CAPTIONS.values(), *axes):
+    for texts in (plots.TITLES, plots.CAPTIONS):
+        for kind, expected in texts.items():
+            assert (expected in reader.visible) == (kind != "sensitivity"), expected
+    for expected in axes:
         assert expected in reader.visible, expected
 
 
@@ -347,6 +353,110 @@ def test_p_value_refuses_impossible_values() -> None:
     for p in (-0.1, 1.1, math.nan):
         with pytest.raises(InputError, match=r"\[0, 1\]"):
             wording.p_value(p)
+
+
+# ----------------------------------------------------------------------- rho, equivalent KL, sensitivity, paired edits
+
+
+@pytest.fixture(scope="module")
+def rich() -> Comparison:
+    """A comparison of fingerprints with several kinds of implementations."""
+    a, b = synthetic.stratified("model-a", seed=1), synthetic.stratified("model-b", seed=2, shift=0.08)
+    return Comparison(a, b, examined(a, b, Procrustes()))
+
+
+def test_page_shows_rho_the_equivalent_kl_and_the_sensitivity(rich: Comparison) -> None:
+    document = html.page([rich], title="t")
+    found, result = Reader(document), rich.result
+    assert found.path == [] and len(document.encode()) < 300_000
+    near, equal, other = result.closeness, result.equivalent_kl, result.sensitivity
+    assert near is not None and equal is not None and other is not None and equal.value is not None
+    figures = [attrs["class"].split()[0] for tag, attrs in found.elements if tag == "figure"]
+    assert figures == ["heatmap", "strip", "sensitivity", "behaviour", "circuit", "curve"]
+    for expected in (
+        f"rho = {wording.number(near.rho)} {wording.interval(near.interval)} (resample at KL 0.01): the two models are",
+        f"{wording.number(near.rho)} {wording.interval(near.interval)}, 95 %",
+        f"Equivalent KL {wording.number(equal.value)} {wording.interval((equal.low or 0, equal.high or 0))} nats",
+        other.sentence,
+        plots.CAPTIONS["sensitivity"],
+        "KL that implementations were drawn to (nats)",
+        "mean instead of resample, in B only",
+        "other kinds",
+    ):
+        assert expected in found.visible, expected
+    labels = [attrs["aria-label"] or "" for tag, attrs in found.elements if tag == "svg"]
+    assert any(f"resample at KL 0.003: {wording.number(other.points[1].score)}; " in label for label in labels)
+    assert any("with a share of B's implementations by another intervention: 0 %:" in label for label in labels)
+
+
+def test_sensitivity_is_drawn_where_it_is_and_the_points_are_those_of_the_result(rich: Comparison) -> None:
+    figure = plots.figure(rich, "sensitivity")
+    left, right = figure.axes
+    assert rich.result.sensitivity is not None and figure.get_figwidth() == pytest.approx(6.9)
+    line = sorted(rich.result.sensitivity.matched()[:3], key=lambda p: p.kls[0] or 0)
+    for k, of in enumerate(("score", "p1", "p2", "separability")):
+        drawn = next(x for x in left.lines if x.get_label() == ("C", "P1", "P2", "AUC")[k])
+        expected = [(p.score, *p.p_within, p.separability)[k] for p in line]
+        assert list(drawn.get_xdata()) == [0.003, 0.01, 0.03] and list(drawn.get_ydata()) == expected, of
+    gate = [x for x in left.lines if list(x.get_xdata()) == [rich.a.settings["gates"]["max_kl"]] * 2]
+    assert len(gate) == 1 and left.get_xscale() == "log"
+    both = next(x for x in right.lines if x.get_label() == "C, both sides")
+    assert list(both.get_xdata()) == [0, 25, 50, 75, 100]
+    one = dataclasses.replace(rich.result.sensitivity, points=rich.result.sensitivity.matched())
+    without = dataclasses.replace(rich, result=dataclasses.replace(rich.result, sensitivity=one))
+    assert plots.panels_of(without, "sensitivity") == (0,) and len(plots.figure(without, "sensitivity").axes) == 1
+    with pytest.raises(InputError, match="no mix of two interventions"):
+        plots.figure(without, "sensitivity", panel=1)
+    bare = dataclasses.replace(rich, result=dataclasses.replace(rich.result, sensitivity=None))
+    with pytest.raises(InputError, match="no sensitivity to draw"):
+        plots.figure(bare, "sensitivity")
+
+
+def test_paired_edits_are_said_and_stand_among_the_key_numbers() -> None:
+    a = synthetic.stratified("model-a", seed=1)
+    b = synthetic.repeated(a, "copy")
+    result = examined(a, b, Procrustes())
+    (of_rho, _, of_pairs) = wording.details(result)
+    assert "rho = " in of_rho and of_pairs.startswith("The same 12 edits in both models: paired distance 0.19, ")
+    assert "times that of the unedited models; the partner is the nearest for 1.00 and 1.00 of them" in of_pairs
+    assert "log KL correlates at 0.9" in of_pairs and "(p < .001; standard deviations 0." in of_pairs
+    shown = Reader(html.fragment(result)).visible
+    assert "partner is the nearest" in shown and "no valid test" in shown
+    assert "no interval: the draws are paired" in shown and "at margin" not in shown and "at least" not in shown
+    assert "[" not in text.cells(Comparison(a, b, result))[3]
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "rhos", "written"),
+    [
+        (0.0049, 0.0046, 0.0052, (1.3, 0.7), ("0.0049", "[0.0046, 0.0052]")),
+        (None, None, 0.003, (0.5, 0.4), ("< 0.0030", "[0.00, 0.0030]")),
+        (None, 0.03, None, (4.0, 2.0), ("> 0.030", "[0.030, ∞]")),
+        (None, 0.01, None, (0.9, 1.3), ("> 0.030", "[0.010, ∞]")),
+        (None, None, None, (0.9, 0.8), ("-", "[0.00, ∞]")),
+        (0.0, 0.0, 0.0, (0.0, 0.0), ("0.00", "[0.00, 0.00]")),
+    ],
+)
+def test_an_equivalent_kl_outside_what_was_measured_is_a_bound(
+    value: float | None, low: float | None, high: float | None, rhos: tuple[float, ...], written: tuple[str, str]
+) -> None:
+    where: Literal["below", "above"] = "below" if high is not None else "above"
+    assert wording.kl_range(EquivalentKL(value, low, high, (0.003, 0.03), rhos, "resample", where)) == written
+
+
+def test_what_rho_shows_is_said(rich: Comparison) -> None:
+    near = rich.result.closeness
+    assert near is not None
+    for change, said in (
+        ({}, "closer to each other than models are to their implementations on average over both sides."),
+        ({"within": False, "interval": (1.2, 1.4)}, "are farther from each other than models are from their impl"),
+        ({"within": False, "interval": (1.2, 1.4), "over_prompts": (0.9, 1.7)}, "is not shown."),
+        ({"within": False, "over_prompts": (0.5, 1.5)}, "is not shown."),
+        ({"within": None, "kl": None}, "no claim follows, as the sides were not drawn to one KL by one intervention."),
+    ):
+        result = dataclasses.replace(rich.result, closeness=dataclasses.replace(near, **change))
+        line = wording.details(result)[0]
+        assert said in line and ("over prompts too [0." in line) == ("over_prompts" in change)
 
 
 @pytest.mark.parametrize(("kind", "width"), [("heatmap", 3.3), ("strip", 3.3), ("behaviour", 6.9), ("circuit", 6.9),

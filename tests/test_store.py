@@ -88,7 +88,7 @@ def test_a_flipped_bit_anywhere_is_refused(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda h: h.update(schema=99), "written under fingerprint schema 99, this congruity reads schema 1"),
+        (lambda h: h.update(schema=99), "written under fingerprint schema 99, this congruity reads schema 2"),
         (lambda h: h.update(accuracy=1.0), "does not match its own digest, so it was edited"),
         (lambda h: h["settings"].update(seed=7), "does not match its own digest"),
         (lambda h: h["implementations"][0]["behaviour"].update(kl=0.0), "does not match its own digest"),

@@ -87,10 +87,18 @@ def test_the_ground_floor_imports_only_itself() -> None:
 # Height of each module outside the families; a module imports what is lower, and never sideways.
 HEIGHT = {"errors": 0, "clock": 0, "values": 1, "cache": 1, "results": 2, "protocols": 3, "engine": 3}
 HEIGHT |= dict.fromkeys(FAMILIES, 4)
-HEIGHT |= dict.fromkeys(
-    ("circuit", "implement", "represent", "doctor", "measure", "evidence", "closeness", "paired"), 5
-)
-HEIGHT |= {"store": 6, "judgement": 6, "sequential": 7, "sensitivity": 7, "pipeline": 8}
+HEIGHT |= dict.fromkeys(("tuning", "circuit", "represent", "doctor", "measure", "evidence", "closeness", "paired"), 5)
+HEIGHT |= {
+    "implement": 6,
+    "store": 6,
+    "judgement": 6,
+    "sequential": 7,
+    "sensitivity": 7,
+    "fingerprints": 7,
+    "pipeline": 8,
+    "runner": 8,
+}
+HEIGHT |= {"circuit_file": 2, "discovery": 8, "copies": 8}
 HEIGHT |= {"demo": 9, "bench": 9, "family": 9, "cli": 10}
 
 
@@ -156,7 +164,8 @@ def test_no_module_runs_what_it_reads(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_modules_are_short(name: str) -> None:
-    longest = 2 * MAX_LINES if name == "congruity.values" else MAX_LINES  # what flows is said in one file
+    flows = ("congruity.values", "congruity.results")  # what flows is said in two files
+    longest = 2 * MAX_LINES if name in flows else MAX_LINES
     assert len(MODULES[name].read_text().splitlines()) <= longest
 
 

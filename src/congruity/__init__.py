@@ -9,26 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from congruity import distances, finders, interventions, models, tasks
+    from congruity.discovery import discover
     from congruity.errors import CongruityError
     from congruity.family import CongruityMatrix, matrix
+    from congruity.fingerprints import fingerprint
     from congruity.implement import Budget
     from congruity.inference import estimate
     from congruity.measure import d_repr, pairwise
     from congruity.models import TorchModule, load_model
-    from congruity.pipeline import compare, fingerprint
+    from congruity.pipeline import compare
     from congruity.results import Certified, Congruity, DistanceTable
     from congruity.values import Circuit, Examples, Fingerprint, Gates, Implementation, Site
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "congruity.discovery": ("discover",),
     "congruity.errors": ("CongruityError",),
     "congruity.inference": ("estimate",),
     "congruity.family": ("CongruityMatrix", "matrix"),
     "congruity.implement": ("Budget",),
     "congruity.measure": ("d_repr", "pairwise"),
     "congruity.models": ("TorchModule", "load_model"),
-    "congruity.pipeline": ("compare", "fingerprint"),
+    "congruity.fingerprints": ("fingerprint",),
+    "congruity.pipeline": ("compare",),
     "congruity.results": ("Certified", "Congruity", "DistanceTable", "HeldOut"),
     "congruity.values": (
         "Circuit",
@@ -59,6 +63,7 @@ __all__ = [
     "TorchModule",
     "compare",
     "d_repr",
+    "discover",
     "distances",
     "estimate",
     "finders",

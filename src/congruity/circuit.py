@@ -22,13 +22,8 @@ class Split:
     """Rows of the examples by what they may be used for, so that nothing is reported on prompts that selected it."""
 
     rank: NDArray[np.intp]  # half: scores the sites
-    choose: NDArray[np.intp]  # a quarter: chooses the circuit's size
-    report: NDArray[np.intp]  # a quarter: reports its faithfulness
-
-    @property
-    def held_out(self) -> NDArray[np.intp]:
-        """All rows that ranked nothing: implementations are measured there."""
-        return np.sort(np.concatenate([self.choose, self.report]))
+    choose: NDArray[np.intp]  # a quarter: chooses the circuit's size, and tunes implementations
+    report: NDArray[np.intp]  # a quarter: says what both do
 
 
 def split(ids: Sequence[str], seed: int) -> Split:
@@ -59,12 +54,18 @@ def find_circuit(
 
     Sites are ranked on ``parts.rank``; k is chosen on ``parts.choose``; the faithfulness given is measured on
     ``parts.report``. k is found by section search: behaviour is assumed to improve with size beyond the bracket, and
-    every size tried is kept in ``curve`` so that a reader can check.
+    every size tried is kept in ``curve`` so that a reader can check. A finder that states the size (`Scores.size`) is
+    taken at its word, and the gates only judge the implementations later.
 
     Raises:
-        NotApplicableError: fewer than `MIN_POOL` sites would be left to edit.
+        NotApplicableError: fewer than `MIN_POOL` sites would be left to edit, or no site changes the metric.
     """
     scores = finder.scores(model, bound, parts.rank)
+    if not scores.values.any():
+        raise NotApplicableError(
+            f"{model.card.name}: the metric is constant: no edit of one of its {len(scores.sites)} sites changes the "
+            f"logit difference of answer and foil ({finder.name}), so there is no circuit to find"
+        )
     ranked = scores.ranked()
     clean = unedited.behaviour(parts.choose)
     curve: dict[int, Behaviour] = {}
@@ -77,6 +78,9 @@ def find_circuit(
         return [not gates.refusal(curve[k], clean) for k in sizes]
 
     low, high = -1, len(ranked)  # size -1 fails and all sites pass, by convention
+    if scores.size is not None:
+        passes([scores.size])
+        low, high = scores.size - 1, scores.size
     while high - low > 1:
         sizes = np.unique(np.linspace(low, high, _SIZES_PER_ROUND + 2).round().astype(int)[1:-1])
         sizes = sizes[(sizes > low) & (sizes < high)]
@@ -88,9 +92,8 @@ def find_circuit(
     progress("circuit", len(curve), len(curve))
     if len(ranked) - size < MIN_POOL:
         raise NotApplicableError(
-            f"{model.card.name}: no component outside the circuit is left to edit: replacing even the "
-            f"{len(ranked) - max(low, 0)} lowest-ranked of {len(ranked)} sites breaks the behaviour "
-            f"({gates.refusal(curve[low], clean) if low in curve else 'outside the gates'}); widen the gates"
+            f"{model.card.name}: no component outside the circuit is left to edit: the circuit holds {size} of "
+            f"{len(ranked)} sites ({_why(curve, low, gates, clean)})"
         )
     full = next(bound.run([Edit(ranked[size:], intervention.name)], rows=parts.report))
     return Circuit(
@@ -101,3 +104,10 @@ def find_circuit(
         faithfulness=full.behaviour(),
         curve=tuple(sorted(curve.items())),
     )
+
+
+def _why(curve: dict[int, Behaviour], low: int, gates: Gates, clean: Behaviour) -> str:
+    """Why the circuit is not smaller."""
+    if low not in curve:
+        return "as its finder says"
+    return f"replacing all others but {low} breaks the behaviour: {gates.refusal(curve[low], clean)}; widen the gates"

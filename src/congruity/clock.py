@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 class Clock:
     """Seconds by stage, and the flops of the forward and backward passes that had to happen.
 
+    A stage inside another one counts for itself only.
+
     >>> clock = Clock()
     >>> with clock("load"):
     ...     pass
@@ -22,14 +24,17 @@ class Clock:
 
     seconds: dict[str, float] = field(default_factory=dict)
     flops: float = 0.0
+    _inside: float = 0.0
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
+        start, around, self._inside = time.perf_counter(), self._inside, 0.0
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+            took = time.perf_counter() - start
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + took - self._inside
+            self._inside = around + took
 
 
 def matmul_rate() -> float:

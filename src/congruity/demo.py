@@ -5,29 +5,26 @@ Every fingerprint and distance table is cached by the digests of what it was mad
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from congruity import cache, distances, pipeline, store
+from congruity import distances, store
 from congruity._digest import digest
 from congruity._versions import versions
-from congruity.clock import Clock, matmul_rate, peak_rss_mb
-from congruity.errors import InputError, NotApplicableError, StoreError
-from congruity.finders import Attribution
-from congruity.implement import Budget
+from congruity.clock import matmul_rate, peak_rss_mb
+from congruity.copies import kl_of_rows
+from congruity.errors import InputError, NotApplicableError
 from congruity.inference import standing
 from congruity.interventions import Resample
-from congruity.judgement import Rows, distance_table, judge, measured
-from congruity.protocols import Distance, Progress, Task, silent
-from congruity.results import Comparison, Congruity, DistanceTable
+from congruity.protocols import Distance, Progress, silent
+from congruity.results import Comparison, Congruity
+from congruity.runner import Runner, titled
+from congruity.sensitivity import examined
 from congruity.tasks import ioi
-from congruity.values import SCHEMA_VERSION, Behaviour, Fingerprint, Gates
+from congruity.values import Behaviour, Fingerprint, Gates
 
 A, B = "smollm2-135m", "gemma-3-270m"
 _FIRST_NOISE = 0.01
@@ -93,12 +90,12 @@ def run_demo(
     """
     if n < 4:
         raise InputError(f"demo: n = {n} implementations cannot be halved for the control; ask for at least 4")
-    runner = _Runner(ioi(n=n_prompts, seed=seed), n, seed, use_cache, progress, Clock())
+    runner = Runner(ioi(n=n_prompts, seed=seed), seed, use_cache, progress)
     measure = distance or distances.Spectral()
-    a = runner.fingerprint(A)
-    noise, noise_behaviour = runner.noise_inside_gates()
-    noisy = runner.fingerprint(f"{A}+noise={noise:g}")  # before B: its model is still loaded
-    others = [runner.fingerprint(B), noisy, runner.fingerprint(f"{A}+random")]
+    a = runner.fingerprint(A, n=n)
+    noise, noise_behaviour = _noise_inside_gates(runner)
+    noisy = runner.fingerprint(f"{A}+noise={noise:g}", n=n)  # before B: its model is still loaded
+    others = [runner.fingerprint(B, n=n), noisy, runner.fingerprint(f"{A}+random", n=n)]
     half = np.arange(a.n) < a.n // 2
     pairs = [
         (a, others[0], "main", "two language models"),
@@ -108,7 +105,7 @@ def run_demo(
         (a, others[2], "control", "a copy with random weights"),
     ]  # fmt: skip
     comparisons = tuple(
-        Comparison(left, right, runner.judge(left, right, measure), "main" if role == "main" else "control", note)
+        Comparison(left, right, _judged(runner, left, right, measure), "main" if role == "main" else "control", note)
         for left, right, role, note in pairs
     )
     rate = matmul_rate() if runner.clock.flops else 1.0
@@ -164,149 +161,66 @@ def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2f}"
 
 
-_Made = TypeVar("_Made")
+def _judged(runner: Runner, a: Fingerprint, b: Fingerprint, measure: Distance) -> Congruity:
+    """Return the verdict on a pair, from the cached distance tables or new ones."""
+    progress = titled(runner.progress, f"{a.model.name} / {b.model.name}")
+    with runner.clock("estimate"):
+        return examined(a, b, measure, seed=runner.seed, progress=progress, make=runner.table)
 
 
-@dataclass
-class _Runner:
-    """Makes or finds the demo's fingerprints and tables."""
+def _noise_inside_gates(runner: Runner) -> tuple[float, Behaviour]:
+    """Return the largest weight noise of 1 %, 0.5 %, ... that keeps the behaviour gates, and what it does."""
+    key = digest(
+        "noise",
+        runner.source_digest(A),
+        runner.task.examples().digest,
+        _FIRST_NOISE,
+        _GATE_PROMPTS,
+        Gates(),
+        versions(),
+    )
 
-    task: Task
-    n: int
-    seed: int
-    use_cache: bool
-    progress: Progress
-    clock: Clock
-    _loaded: tuple[str, Any] | None = None  # the last model
+    def make() -> dict[str, float]:
+        return _measure_noise(runner)
 
-    def load(self, name: str) -> Any:
-        """Return the model of that name; the one before it is let go."""
-        from congruity.models import load_model
+    def read(path: Path) -> dict[str, float]:
+        return dict(store.read_json(path))
 
-        if self._loaded is None or self._loaded[0] != name:
-            self._loaded = None
-            gc.collect()
-            with self.clock("load"):
-                self._loaded = (name, load_model(name))
-        return self._loaded[1]
+    def write(found: dict[str, float], path: Path) -> Path:
+        return store.write_json(found, path)
 
-    def fingerprint(self, name: str) -> Fingerprint:
-        """Return the cached fingerprint of ``name``, or make it."""
-        from congruity.models import locate
-
-        with self.clock("load"):
-            source = locate(name)
-        gates, budget = Gates(), Budget()
-        settings = pipeline.settings(
-            finder=Attribution(), intervention=Resample(), n=self.n, seed=self.seed, budget=budget, gates=gates
-        )
-        key = digest(SCHEMA_VERSION, name, source.digest, self.task.examples().digest, settings, versions())
-
-        def make() -> Fingerprint:
-            return pipeline.fingerprint(
-                self.task,
-                self.load(name),
-                n=self.n,
-                seed=self.seed,
-                budget=budget,
-                gates=gates,
-                require_task=False,
-                progress=_titled(self.progress, name),
-                clock=self.clock,
-            )
-
-        return self._cached("fingerprints", key, make, store.load, store.save)
-
-    def judge(self, a: Fingerprint, b: Fingerprint, measure: Distance) -> Congruity:
-        """Return the verdict on a pair, from the cached distance table or a new one."""
-        progress = _titled(self.progress, f"{a.model.name} / {b.model.name}")
-        tables = measured(a, b, measure, progress=progress, make=self._table)
-        with self.clock("estimate"):
-            return judge(a, b, tables, seed=self.seed)
-
-    def _table(
-        self, a: Fingerprint, b: Fingerprint, measure: Distance, rows: Rows | None, progress: Progress
-    ) -> DistanceTable:
-        key = digest(SCHEMA_VERSION, a.digest, b.digest, measure.name, measure.parameters, rows, versions())
-
-        def make() -> DistanceTable:
-            with self.clock("distances"):
-                return distance_table(a, b, measure, rows, progress)
-
-        return self._cached("tables", key, make, store.load_table, store.save_table)
-
-    def noise_inside_gates(self) -> tuple[float, Behaviour]:
-        """Return the largest weight noise of 1 %, 0.5 %, ... that keeps the behaviour gates, and what it does."""
-        from congruity.models import locate
-
-        with self.clock("load"):
-            source = locate(A)
-        key = digest("noise", source.digest, self.task.examples().digest, _FIRST_NOISE, _GATE_PROMPTS, versions())
-
-        def make() -> dict[str, float]:
-            return self._measure_noise()
-
-        def read(path: Path) -> dict[str, float]:
-            return dict(store.read_json(path))
-
-        def write(found: dict[str, float], path: Path) -> Path:
-            return store.write_json(found, path)
-
-        found = self._cached("controls", key, make, read, write, suffix=".json")
-        kept = {k: found[k] for k in ("accuracy", "logit_difference", "kl")}
-        return found["noise"], Behaviour(**kept, n=int(found["n"]))
-
-    def _measure_noise(self) -> dict[str, float]:
-        original, difference = self._clean_run(A)
-        unedited = Behaviour(float((difference > 0).mean()), float(difference.mean()), 0.0, len(difference))
-        noise = _FIRST_NOISE
-        while noise > 1e-4:
-            log_probs, edited = self._clean_run(f"{A}+noise={noise:g}")
-            kl = float((np.exp(original) * (original - log_probs)).sum(axis=1).mean())
-            found = Behaviour(float((edited > 0).mean()), float(edited.mean()), kl, len(edited))
-            if not Gates().refusal(found, unedited):
-                return {
-                    "noise": noise,
-                    "accuracy": found.accuracy,
-                    "logit_difference": found.logit_difference,
-                    "kl": kl,
-                    "n": found.n,
-                }
-            noise /= 2
-        raise NotApplicableError(f"{A}: even weight noise of {noise:g} breaks the behaviour gates")
-
-    def _clean_run(self, name: str) -> tuple[Any, Any]:
-        model = self.load(name)
-        with self.clock("noise gate"):
-            examples = self.task.examples(model.single_token)
-            few = examples.select(np.arange(min(_GATE_PROMPTS, len(examples))))
-            bound = model.bind(few, Resample())
-            difference = next(bound.run([None])).logit_difference
-            log_probs = bound.log_probs().double().numpy()
-        self.clock.flops += bound.flops
-        return log_probs, difference
-
-    def _cached(
-        self,
-        kind: str,
-        key: str,
-        make: Callable[[], _Made],
-        read: Callable[[Path], _Made],
-        write: Callable[[_Made, Path], Path],
-        *,
-        suffix: str = store.SUFFIX,
-    ) -> _Made:
-        path = cache.folder() / kind / f"{key}{suffix}"
-        if self.use_cache and path.is_file():
-            with self.clock("read cache"), contextlib.suppress(StoreError):  # a damaged file is made again
-                return read(path)
-        made = make()
-        write(made, path)
-        return made
+    found = runner.cached("controls", key, make, read, write, suffix=".json")
+    kept = {k: found[k] for k in ("accuracy", "logit_difference", "kl")}
+    return found["noise"], Behaviour(**kept, n=int(found["n"]))
 
 
-def _titled(progress: Progress, title: str) -> Progress:
-    def tell(stage: str, done: int, total: int) -> None:
-        progress(f"{title}: {stage}", done, total)
+def _measure_noise(runner: Runner) -> dict[str, float]:
+    original, difference = _clean_run(runner, A)
+    unedited = Behaviour(float((difference > 0).mean()), float(difference.mean()), 0.0, len(difference))
+    noise = _FIRST_NOISE
+    while noise > 1e-4:
+        log_probs, edited = _clean_run(runner, f"{A}+noise={noise:g}")
+        kl = float(kl_of_rows(original, log_probs).mean())
+        found = Behaviour(float((edited > 0).mean()), float(edited.mean()), kl, len(edited))
+        if not Gates().refusal(found, unedited):
+            return {
+                "noise": noise,
+                "accuracy": found.accuracy,
+                "logit_difference": found.logit_difference,
+                "kl": kl,
+                "n": found.n,
+            }
+        noise /= 2
+    raise NotApplicableError(f"{A}: even weight noise of {noise:g} breaks the behaviour gates")
 
-    return tell
+
+def _clean_run(runner: Runner, name: str) -> tuple[Any, Any]:
+    model = runner.load(name)
+    with runner.clock("noise gate"):
+        examples = runner.task.examples(model.single_token)
+        few = examples.select(np.arange(min(_GATE_PROMPTS, len(examples))))
+        bound = model.bind(few, Resample())
+        difference = next(bound.run([None])).logit_difference
+        log_probs = bound.log_probs().double().numpy()
+    runner.clock.flops += bound.flops
+    return log_probs, difference

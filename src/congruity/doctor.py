@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from congruity.errors import ModelError
-from congruity.protocols import BoundModel, Intervention, Model
+from congruity.errors import ModelError, NotApplicableError
+from congruity.protocols import Background, BoundModel, Intervention, Model
 from congruity.values import Check, Edit, Examples, Outputs
 
+_EFFECT = "an edit has an effect"
 TOLERANCE = 1e-3  # relative to the largest value compared: float32 sums in another order differ by about 1e-5
 
 
@@ -20,9 +21,12 @@ class _Itself:
     """Writes back what is there: an edit that must change nothing."""
 
     name: str = "itself"
-    shares_prefix: bool = False
 
-    def replacement(self, clean: Any, counterfactual: Any) -> Any:
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {}
+
+    def replacement(self, clean: Any, counterfactual: Any, background: Background) -> Any:
         return clean
 
 
@@ -65,8 +69,13 @@ def run_checks(model: Model, examples: Examples, intervention: Intervention) -> 
 
 
 def require(checks: tuple[Check, ...], model: str) -> None:
-    """Raise `ModelError` with one sentence if a check failed."""
+    """Raise `ModelError` with one sentence if a check failed; `NotApplicableError` if only nothing has an effect."""
     failed = [check for check in checks if not check.passed]
+    if [check.name for check in failed] == [_EFFECT]:
+        raise NotApplicableError(
+            f"{model}: the metric is constant: replacing every site at once leaves the logit difference of answer and "
+            "foil where it was, so there is no circuit to find; check the task's counterfactuals and answers"
+        )
     if failed:
         first = failed[0]
         raise ModelError(
@@ -122,4 +131,4 @@ def _check_effect(edited: Outputs, clean: Outputs) -> Check:
     """Replacing everything must change the output: value is the smallest allowed change over the change reached."""
     reached = _gap(edited.logit_difference, clean.logit_difference)
     floor = 1e-6
-    return Check("an edit has an effect", reached > floor, reached, floor, "all sites replaced; larger is expected")
+    return Check(_EFFECT, reached > floor, reached, floor, "all sites replaced; larger is expected")

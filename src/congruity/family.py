@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -16,7 +17,7 @@ from congruity.inference import check_settings
 from congruity.judgement import judge, measured, require_comparable
 from congruity.protocols import Distance, Progress, silent
 from congruity.results import Congruity, Verdict
-from congruity.values import Fingerprint
+from congruity.values import Fingerprint, Stratum
 
 Correction = Literal["holm", "bh"]
 
@@ -48,12 +49,15 @@ class CongruityMatrix:
         names: the models.
         pairs: (first, second) by place in ``names`` -> `Pair`.
         correction: "holm" or "bh"; ``alpha``: the level, for each family of claims.
+        kind: the implementations that all pairs rest on; None if no kind is common to all models, and each pair rests
+            on the first that both have.
     """
 
     names: tuple[str, ...]
     pairs: dict[tuple[int, int], Pair]
     correction: Correction
     alpha: float
+    kind: Stratum | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return all that matters as JSON data."""
@@ -72,7 +76,13 @@ class CongruityMatrix:
                     "warnings": full["warnings"],
                 }
             )
-        return {"names": list(self.names), "correction": self.correction, "alpha": self.alpha, "pairs": rows}
+        return {
+            "names": list(self.names),
+            "correction": self.correction,
+            "alpha": self.alpha,
+            "kind": None if self.kind is None else str(self.kind),
+            "pairs": rows,
+        }
 
     def to_dataframe(self) -> Any:
         """Return one pandas row a pair; needs pandas."""
@@ -95,7 +105,8 @@ def matrix(
 
     Each family is corrected by itself: the chance of any false "different" is at most ``alpha``, and so is that of any
     false "equivalent" (Holm); with "bh" it is the expected share of false ones among those declared, for screening.
-    "Equivalent within the margin" is not transitive: never merge models into classes by chaining.
+    "Equivalent within the margin" is not transitive: never merge models into classes by chaining. All pairs rest on the
+    first kind of implementations of the first model that all others have, too.
 
     Args:
         sides: at least three `Fingerprint` objects, or paths of them, on the same prompts.
@@ -126,19 +137,26 @@ def matrix(
     places = list(combinations(range(len(models)), 2))
     for i, j in places:
         require_comparable(models[i], models[j])
+    kind = next((kind for kind in models[0].strata if all(kind in model.strata for model in models)), None)
+    digests = [model.digest for model in models]
+    if kind is not None:
+        models = [model.at(kind) for model in models]
     if margin is None:  # one claim for all pairs
-        margin = 0.5 if min(model.n for model in models) < 40 else 0.3
+        margin = 0.5 if min(model.reference.n for model in models) < 40 else 0.3
     results = []
     for done, (i, j) in enumerate(places):
         progress("pairs", done, len(places))
         tables = measured(models[i], models[j], measure)
-        results.append(judge(models[i], models[j], tables, margin=margin, alpha=alpha, seed=seed))
+        result = judge(models[i], models[j], tables, margin=margin, alpha=alpha, seed=seed)
+        given = {"a": digests[i], "b": digests[j]}
+        results.append(dataclasses.replace(result, provenance={**result.provenance, **given}))
     progress("pairs", len(places), len(places))
     return CongruityMatrix(
         names=_told_apart([model.model.name for model in models]),
         pairs=dict(zip(places, _decided(results, correction, alpha), strict=True)),
         correction=correction,
         alpha=alpha,
+        kind=kind,
     )
 
 

@@ -1,4 +1,4 @@
-"""The flow. Heavy, once a model: task + model -> fingerprint. Light, in `judgement`: fingerprints -> congruity."""
+"""The flow, whatever the sides are: fingerprints are made in `fingerprints` where needed, and judged in `judgement`."""
 
 from __future__ import annotations
 
@@ -9,137 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from congruity import distances, doctor
-from congruity._versions import versions
-from congruity.circuit import find_circuit, split
-from congruity.clock import Clock
+from congruity import distances
 from congruity.errors import InputError, NotApplicableError
-from congruity.finders import Attribution
-from congruity.implement import Budget, implementations
+from congruity.fingerprints import fingerprint, loaded
 from congruity.inference import check_settings
-from congruity.interventions import Resample
-from congruity.judgement import MIN_ACCURACY, incapable, judge, measured
-from congruity.protocols import Distance, Finder, Intervention, Model, Progress, Task, silent
-from congruity.represent import represent
+from congruity.protocols import Distance, Model, Progress, Task, silent
 from congruity.results import Comparison, Congruity
+from congruity.sensitivity import examined
 from congruity.sequential import until_decided
-from congruity.values import Fingerprint, Gates, Queries
-
-
-def fingerprint(
-    task: Task,
-    model: Any,
-    *,
-    finder: Finder | None = None,
-    intervention: Intervention | None = None,
-    n: int = 20,
-    seed: int = 0,
-    budget: Budget | None = None,
-    gates: Gates | None = None,
-    require_task: bool = True,
-    extend: Fingerprint | None = None,
-    progress: Progress = silent,
-    clock: Clock | None = None,
-) -> Fingerprint:
-    """Make everything that one side contributes to any comparison: circuit, implementations, Gram matrices, checks.
-
-    Args:
-        task: what is computed, for example ``cg.tasks.ioi(n=200)``.
-        model: a `Model`, or anything that `load_model` takes.
-        finder: which sites matter; default attribution patching.
-        intervention: what an edit writes; default resampling from the counterfactual.
-        n: admitted implementations.
-        seed: of every random stream.
-        budget: how implementations are drawn.
-        gates: the limits inside which behaviour counts as kept.
-        extend: an earlier fingerprint of this model with fewer implementations and otherwise the same arguments: its
-            circuit and implementations are kept, and only those that are missing are made.
-        require_task: refuse a model that cannot do the task; False fingerprints it as a control.
-        progress, clock: told how far and how long each stage took.
-
-    Returns:
-        Fingerprint of (n, m, m) Gram matrices over the m prompts. The same inputs give the same bytes.
-
-    Raises:
-        ModelError: a self-test failed, or NaN in the model.
-        TaskError: examples do not fit the model.
-        NotApplicableError: the model cannot do the task, nothing is left to edit, or too few edits keep the behaviour.
-
-    >>> import congruity as cg
-    >>> side = cg.fingerprint(cg.tasks.ioi(n=200), "smollm2-135m", n=20)  # doctest: +SKIP
-    """
-    if n < 2:
-        raise InputError(f"fingerprint: n = {n} implementations cannot be compared with each other; ask for at least 2")
-    finder, intervention = finder or Attribution(), intervention or Resample()
-    budget, gates, clock = budget or Budget(), gates or Gates(), clock or Clock()
-    with clock("load"):
-        model = _model(model)
-        examples = task.examples(model.single_token)
-        bound = model.bind(examples, intervention)
-    with clock("checks"):
-        checks = extend.checks if extend else doctor.run_checks(model, examples, intervention)
-        doctor.require(checks, model.card.name)
-    queries = Queries(examples.task, examples.digest, examples.ids)
-    parts = split(examples.ids, seed)
-    with clock("circuit"):
-        unedited = next(bound.run([None], read=True))
-        accuracy = float((unedited.logit_difference > 0).mean())
-        capable = accuracy >= MIN_ACCURACY
-        if require_task and not capable:
-            raise NotApplicableError(incapable(model.card.name, accuracy, examples.task))
-        gates = gates if capable else gates.kl_only()
-        chosen = settings(finder=finder, intervention=intervention, n=n, seed=seed, budget=budget, gates=gates)
-        if extend is not None:
-            _require_same(extend, model, queries.digest, chosen)
-            circuit = extend.circuit
-        else:
-            circuit = find_circuit(
-                model,
-                bound,
-                finder=finder,
-                intervention=intervention,
-                gates=gates,
-                parts=parts,
-                unedited=unedited,
-                progress=progress,
-            )
-    with clock("implementations"):
-        made, grams = ([*extend.implementations], [*extend.grams]) if extend else ([], [])
-        for item, outputs in implementations(
-            model,
-            bound,
-            circuit,
-            n=n,
-            intervention=intervention,
-            budget=budget,
-            gates=gates,
-            unedited=unedited,
-            measured=parts.held_out,
-            seed=seed,
-            progress=progress,
-            known=tuple(made),
-        ):
-            made.append(item)
-            if item.admitted:
-                grams.append(represent(outputs, queries, model=model.card.name).gram)
-        clean = represent(unedited, queries, model=model.card.name)
-    clock.flops += bound.flops
-    return Fingerprint(
-        model=model.card,
-        queries=queries,
-        layers=clean.layers,
-        scaling=clean.scaling,
-        accuracy=accuracy,
-        unedited=unedited.behaviour(parts.held_out),
-        capable=capable,
-        circuit=circuit,
-        implementations=tuple(made),
-        grams=np.stack(grams),
-        clean_gram=clean.gram,
-        checks=checks,
-        settings=chosen,
-        versions=versions(),
-    )
+from congruity.values import Fingerprint
 
 
 def compare(
@@ -152,6 +30,7 @@ def compare(
     alpha: float = 0.05,
     folds: int = 0,
     looks: Sequence[int] | None = None,
+    paired: bool = False,
     seed: int = 0,
     progress: Progress = silent,
     **fingerprint_options: Any,
@@ -168,6 +47,8 @@ def compare(
         looks: implementations a side at which to look until the question is decided, such as
             ``congruity.sequential.LOOKS``; ``alpha`` is then that of all looks together. Models make as many as are
             needed, fingerprints give their first ones. None: all there are, once.
+        paired: make the edits of ``a`` in ``b``, a model of the same architecture, instead of drawing others: how alike
+            both respond is then in `Congruity.paired`, and no verdict rests on independent draws.
         seed: of the permutations, the bootstrap and, for models, the fingerprints.
         progress: told how far the stages are.
         fingerprint_options: ``n``, ``budget``, ``gates``, ... for sides that are models.
@@ -190,6 +71,7 @@ def compare(
         alpha=alpha,
         folds=folds,
         looks=looks,
+        paired=paired,
         seed=seed,
         progress=progress,
         **fingerprint_options,
@@ -207,6 +89,7 @@ def compared(
     alpha: float,
     folds: int,
     looks: Sequence[int] | None,
+    paired: bool,
     seed: int,
     progress: Progress,
     **options: Any,
@@ -218,70 +101,42 @@ def compared(
             f"compare: {', '.join(options)} applies to models only, and both sides are fingerprints already"
         )
     if looks is not None:
-        if folds or "n" in options:
-            raise InputError("compare: looks set how many implementations are used, and do not go with n or folds")
+        if folds or paired or "n" in options:
+            raise InputError("compare: looks set which implementations are used, and do not go with n, folds or paired")
         first, second = (_Growing(side, own, seed, options) for side, own in shared((a, b), task))
         return until_decided(
             (first, second), distance, looks=looks, margin=margin, alpha=alpha, seed=seed, progress=progress
         )
-    left, right = sides(a, b, task=task, seed=seed, progress=progress, **options)
-    tables = measured(left, right, distance, folds=folds, progress=progress)
-    return Comparison(left, right, judge(left, right, tables, margin=margin, alpha=alpha, seed=seed))
+    left, right = sides(a, b, task=task, paired=paired, seed=seed, progress=progress, **options)
+    result = examined(left, right, distance, folds=folds, margin=margin, alpha=alpha, seed=seed, progress=progress)
+    return Comparison(left, right, result)
 
 
 def sides(
-    a: Any, b: Any, *, task: Task | None, seed: int, progress: Progress, **options: Any
+    a: Any, b: Any, *, task: Task | None, paired: bool, seed: int, progress: Progress, **options: Any
 ) -> tuple[Fingerprint, Fingerprint]:
     """Return both sides as fingerprints over one set of words that both tokenizers hold, made where needed."""
-    left, right = (
-        side
-        if own_task is None
-        else fingerprint(own_task, side, seed=seed, progress=progress, require_task=False, **options)
-        for side, own_task in shared((a, b), task)
-    )
-    return left, right
+    (first, own), (second, others) = shared((a, b), task)
+    if paired and others is None:
+        raise InputError("compare: paired makes the edits of a in b, so b must be a model and not a fingerprint")
+    options |= {"seed": seed, "progress": progress, "require_task": False}
+    left = first if own is None else fingerprint(own, first, **options)
+    if others is None:
+        return left, second
+    if paired:
+        options |= {"edits_of": left, "circuit": left.circuit}
+    return left, fingerprint(others, second, **options)
 
 
 def shared(given: Sequence[Any], task: Task | None) -> list[tuple[Any, Task | None]]:
     """Load what is given: a fingerprint with None, or a model with the task over the words that all models hold."""
-    loaded = [Fingerprint.load(side) if _is_fingerprint_path(side) else side for side in given]
-    loaded = [side if isinstance(side, Fingerprint) else _model(side) for side in loaded]
-    models = [side for side in loaded if not isinstance(side, Fingerprint)]
+    found = [Fingerprint.load(side) if _is_fingerprint_path(side) else side for side in given]
+    found = [side if isinstance(side, Fingerprint) else loaded(side) for side in found]
+    models = [side for side in found if not isinstance(side, Fingerprint)]
     if models and task is None:
         raise InputError("compare: a side that is a model needs a task, for example task=cg.tasks.ioi()")
     common = None if task is None else _SharedWords(task, models)
-    return [(side, None if isinstance(side, Fingerprint) else common) for side in loaded]
-
-
-def settings(
-    *, finder: Finder, intervention: Intervention, n: int, seed: int, budget: Budget, gates: Gates
-) -> dict[str, Any]:
-    """Return what a fingerprint depends on besides model and task, as JSON data."""
-    return {
-        "finder": finder.name,
-        "intervention": intervention.name,
-        "n": n,
-        "seed": seed,
-        "budget": dataclasses.asdict(budget),
-        "gates": dataclasses.asdict(gates),
-        "min_accuracy": MIN_ACCURACY,
-    }
-
-
-def _require_same(earlier: Fingerprint, model: Model, queries: str, chosen: dict[str, Any]) -> None:
-    """Refuse to add implementations to a fingerprint that was made of something else."""
-    if earlier.n >= chosen["n"]:
-        raise InputError(f"fingerprint: the fingerprint to extend has {earlier.n} implementations, not fewer than n")
-    pairs: dict[str, tuple[Any, Any]] = {
-        "model": (earlier.model.digest, model.card.digest),
-        "queries": (earlier.queries.digest, queries),
-    }
-    pairs |= {key: (earlier.settings.get(key), chosen[key]) for key in chosen if key != "n"}
-    for what, (before, now) in pairs.items():
-        if before != now:
-            raise InputError(
-                f"fingerprint: the fingerprint to extend was made with {what} {before} and not {now}; make a new one"
-            )
+    return [(side, None if isinstance(side, Fingerprint) else common) for side in found]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -299,12 +154,6 @@ class _SharedWords:
         return self.task.examples(lambda word: all(model.single_token(word) for model in self.models))
 
 
-def _model(source: Any) -> Model:
-    from congruity.models import load_model
-
-    return load_model(source)
-
-
 def _is_fingerprint_path(side: Any) -> bool:
     return isinstance(side, (str, Path)) and Path(side).suffix == ".safetensors"
 
@@ -316,14 +165,15 @@ class _Growing:
         self._model = None if isinstance(source, Fingerprint) else source
         self._made = source if isinstance(source, Fingerprint) else None
         self._task, self._seed, self._options = task, seed, options
+        self.ended = ""  # why there are no more
 
     @property
     def available(self) -> int:
-        """Implementations made so far."""
-        return 0 if self._made is None else self._made.n
+        """Implementations of every kind made so far."""
+        return 0 if self._made is None else min(self._made.at(stratum).n for stratum in self._made.strata)
 
     def first(self, n: int, progress: Progress) -> Fingerprint | None:
-        """Return a fingerprint of the first ``n``; None if a finished one has fewer."""
+        """Return a fingerprint of the first ``n`` of every kind; None if a finished one has fewer."""
         if self.available < n:
             if self._model is None or self._task is None:
                 return None
@@ -338,9 +188,15 @@ class _Growing:
                     progress=progress,
                     **self._options,
                 )
-            except NotApplicableError:  # the model gives no more: what an earlier look saw still counts
+            except NotApplicableError as error:  # the model gives no more: what an earlier look saw still counts
                 if self._made is None:
                     raise
+                self.ended = str(error)
                 return None
-        made = self._made
-        return made if made is None or made.n == n else made.take(np.arange(n), made.model.name)
+        return None if self._made is None else _first(self._made, n)
+
+
+def _first(made: Fingerprint, n: int) -> Fingerprint:
+    kinds = [item.stratum for item in made.admitted]
+    rows = [row for row, kind in enumerate(kinds) if kinds[:row].count(kind) < n]
+    return made if len(rows) == made.n else made.take(np.array(rows), made.model.name)

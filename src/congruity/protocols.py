@@ -48,18 +48,28 @@ class BoundModel(Protocol):
         read: bool = False,
     ) -> Iterator[Outputs]: ...  # layers of ``rows``, behaviour of those ``scored`` (all of ``rows``, if None)
 
-    def attributions(self, rows: NDArray[np.intp] | None = None) -> Floats: ...  # (rows, sites)
+    def log_probs(self) -> Any: ...  # tensor (n, vocabulary), unedited, at the answer position
+    def attributions(self, rows: NDArray[np.intp] | None = None, *, steps: int = 1) -> Floats: ...  # (rows, sites)
+    def effects(self, sites: Sequence[Site], rows: NDArray[np.intp] | None = None) -> Floats: ...  # (rows, len(sites))
 
 
 class Intervention(Protocol):
-    """HOW a site is changed. ``shares_prefix``: nothing changes before the first token where the two inputs differ."""
+    """HOW a site is changed, from the first token on where the clean and the counterfactual input differ."""
 
     @property
     def name(self) -> str: ...
     @property
-    def shares_prefix(self) -> bool: ...
+    def parameters(self) -> dict[str, Any]: ...
 
-    def replacement(self, clean: Any, counterfactual: Any) -> Any: ...  # tensors (prompts, positions, width)
+    def replacement(self, clean: Any, counterfactual: Any, background: Background) -> Any: ...  # as `Background`
+
+
+class Background(Protocol):
+    """What a site does on other prompts. Tensors are (prompts, positions, width), positions counted from the last."""
+
+    def mean(self) -> Any: ...  # of counterfactual runs, at each distance from the last position
+    def deviation(self) -> Any: ...  # (width,): standard deviation over counterfactual prompts and positions
+    def normal(self, seed: int) -> Any: ...  # standard normal numbers that depend on prompt, site and seed only
 
 
 class Finder(Protocol):
@@ -67,6 +77,8 @@ class Finder(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def parameters(self) -> dict[str, Any]: ...
 
     def scores(self, model: Model, bound: BoundModel, rows: NDArray[np.intp] | None = None) -> Scores: ...
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from congruity.errors import InputError
-from congruity.judgement import judge, measured
+from congruity.judgement import common_strata, judge, measured
 from congruity.protocols import Distance, Progress
 from congruity.results import Comparison, Congruity
 from congruity.values import Fingerprint
@@ -49,7 +49,8 @@ def until_decided(
     Without a ``margin`` it is .5 at every look.
 
     Raises:
-        InputError: looks that are not increasing; fewer implementations than the first look needs.
+        InputError: looks that are not increasing; several kinds of implementations on both sides; fewer
+            implementations than the first look needs.
 
     Source: STATISTICS.md, 4.
     """
@@ -67,6 +68,7 @@ def until_decided(
         left, right = (side.first(n, progress) for side in sides)
         if left is None or right is None:
             break
+        _require_one_kind(left, right)
         tables = measured(left, right, distance, progress=progress)
         found = Comparison(left, right, judge(left, right, tables, margin=margin, alpha=level, seed=seed))
         if _decided(found.result, level):
@@ -77,6 +79,15 @@ def until_decided(
             f"needs {plan[0]}; make it with n={plan[-1]}, or pass models"
         )
     return dataclasses.replace(found, result=_adjusted(found.result, plan, level))
+
+
+def _require_one_kind(a: Fingerprint, b: Fingerprint) -> None:
+    """Refuse what would need a sensitivity: that of the deciding look would be read as a test at all looks."""
+    if len(kinds := common_strata(a, b)) > 1:
+        raise InputError(
+            f"compare: looks decide on one kind of implementations, and both sides have {len(kinds)} "
+            f"({', '.join(map(str, kinds))}); give one KL and one intervention, or compare without looks"
+        )
 
 
 def _decided(result: Congruity, level: float) -> bool:

@@ -21,6 +21,7 @@ from congruity.values import (
     Check,
     Circuit,
     Edit,
+    Evidence,
     Fingerprint,
     Implementation,
     ModelCard,
@@ -200,19 +201,25 @@ def _header(f: Fingerprint) -> dict[str, Any]:
             "sites": numbers(f.circuit.sites),
             "pool": numbers(f.circuit.pool),
             "finder": f.circuit.scores.finder,
+            "size": f.circuit.scores.size,
             "n_prompts": f.circuit.scores.n_prompts,
             "threshold": f.circuit.threshold,
             "faithfulness": plain(f.circuit.faithfulness),
             "curve": [[size, plain(b)] for size, b in f.circuit.curve],
+            "evidence": None if f.circuit.evidence is None else plain(f.circuit.evidence),
         },
         "implementations": [
             {
                 "base": i.base,
                 "sites": numbers(i.edit.sites),
                 "intervention": i.edit.intervention,
+                "scale": i.edit.scale,
                 "behaviour": plain(i.behaviour),
                 "admitted": i.admitted,
                 "reason": i.reason,
+                "target_kl": i.target_kl,
+                "tuned_kl": i.tuned_kl,
+                "index": i.index,
             }
             for i in f.implementations
         ],
@@ -229,7 +236,14 @@ def _fingerprint(header: dict[str, Any], arrays: dict[str, Any]) -> Fingerprint:
         return tuple(sites[i] for i in numbers)
 
     circuit = header["circuit"]
-    scores = Scores(circuit["finder"], sites, arrays["score_values"], arrays["score_errors"], circuit["n_prompts"])
+    scores = Scores(
+        circuit["finder"],
+        sites,
+        arrays["score_values"],
+        arrays["score_errors"],
+        circuit["n_prompts"],
+        circuit["size"],
+    )
     return Fingerprint(
         model=ModelCard(**header["model"]),
         queries=Queries(**{**header["queries"], "ids": tuple(header["queries"]["ids"])}),
@@ -245,14 +259,18 @@ def _fingerprint(header: dict[str, Any], arrays: dict[str, Any]) -> Fingerprint:
             circuit["threshold"],
             Behaviour(**circuit["faithfulness"]),
             tuple((int(size), Behaviour(**b)) for size, b in circuit["curve"]),
+            None if circuit["evidence"] is None else _evidence(circuit["evidence"]),
         ),
         implementations=tuple(
             Implementation(
                 i["base"],
-                Edit(picked(i["sites"]), i["intervention"]),
+                Edit(picked(i["sites"]), i["intervention"], i["scale"]),
                 Behaviour(**i["behaviour"]),
                 i["admitted"],
                 i["reason"],
+                i["target_kl"],
+                i["tuned_kl"],
+                i["index"],
             )
             for i in header["implementations"]
         ),
@@ -262,3 +280,13 @@ def _fingerprint(header: dict[str, Any], arrays: dict[str, Any]) -> Fingerprint:
         settings=header["settings"],
         versions=header["versions"],
     )
+
+
+def _evidence(data: dict[str, Any]) -> Evidence:
+    """Lists become tuples again, or the digest would differ."""
+    tuples: dict[str, Any] = {
+        key: tuple(tuple(part) if isinstance(part, list) else part for part in value)
+        for key, value in data.items()
+        if isinstance(value, list)
+    }
+    return Evidence(**{**data, **tuples})

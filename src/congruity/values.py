@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from congruity._digest import digest
 from congruity.errors import InputError
 
 Floats = NDArray[np.float64]
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def frozen(array: object, *, dtype: Any = np.float64) -> NDArray[Any]:
@@ -122,13 +122,17 @@ def split_site_name(name: str) -> tuple[str, int | None]:
 
 @dataclass(frozen=True)
 class Scores:
-    """How much each site matters: one number a site, its standard error over prompts, and who measured it."""
+    """How much each site matters: one number a site, its standard error over prompts, and who measured it.
+
+    ``size`` says how many of the highest are the circuit, where the finder states that; None: as many as it takes.
+    """
 
     finder: str
     sites: tuple[Site, ...]
     values: Floats  # (sites,)
     standard_errors: Floats  # (sites,)
     n_prompts: int
+    size: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("values", "standard_errors"):
@@ -211,15 +215,54 @@ class Gates:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What speaks for a circuit, on prompts that neither ranked its sites nor chose its size.
+
+    The metric M is the mean logit difference; M(clean) is the unedited model's, M(corrupted) with every site replaced,
+    and the recovered fraction of a set of sites kept is (M(kept) - M(corrupted)) / (M(clean) - M(corrupted)).
+
+    Attributes:
+        clean, corrupted: the metric at both ends.
+        faithfulness: recovered fraction with the circuit kept and everything else replaced; 1 is perfect.
+        faithfulness_interval: 95 %, over prompts.
+        completeness: recovered fraction with the circuit replaced and everything else kept: what the rest can do
+            without it. 0 if the circuit is all that does the task.
+        completeness_interval: 95 %, over prompts.
+        random: recovered fractions of circuits of the same size drawn at random.
+        p_random: (1 + number of random circuits that recover as much or more) / (1 + number of them).
+        curve: (number of sites kept, recovered fraction), tops of the ranking, by growing size.
+        cpr, cmd: areas, over the share of sites kept from 0 to 1, under the recovered fraction f and under abs(1 - f):
+            the circuit performance ratio (more is better) and the circuit-model distance (less is better).
+            Source: Mueller et al. 2025, "MIB: A Mechanistic Interpretability Benchmark", arXiv 2504.13151.
+        n_prompts: prompts that all this was measured on.
+    """
+
+    clean: float
+    corrupted: float
+    faithfulness: float
+    faithfulness_interval: tuple[float, float]
+    completeness: float
+    completeness_interval: tuple[float, float]
+    random: tuple[float, ...]
+    p_random: float
+    curve: tuple[tuple[int, float], ...]
+    cpr: float
+    cmd: float
+    n_prompts: int
+
+
+@dataclass(frozen=True)
 class Circuit:
     """The sites that matter, the pool of those that do not, and the evidence.
 
     Attributes:
-        sites, pool: a partition of the model's sites; implementations edit the pool only.
+        sites: those that matter; ``pool``: those that implementations may edit, all others unless it was narrowed.
         scores: the ranking that the circuit is the top of.
         threshold: smallest absolute score inside.
-        faithfulness: behaviour with the whole pool replaced, on prompts that neither ranked sites nor chose the size.
-        curve: (number of sites kept, behaviour with all others replaced) for every size tried, on the choosing prompts.
+        faithfulness: behaviour with all sites but the circuit's replaced, on prompts that neither ranked sites nor
+            chose the size.
+        curve: (number of sites kept, behaviour with all others replaced) for each size tried, on the choosing prompts.
+        evidence: what else speaks for it; None where that was not measured.
     """
 
     sites: tuple[Site, ...]
@@ -228,21 +271,46 @@ class Circuit:
     threshold: float
     faithfulness: Behaviour
     curve: tuple[tuple[int, Behaviour], ...]
+    evidence: Evidence | None = None
+
+    def narrowed(self, pool: Sequence[Site]) -> Circuit:
+        """Return the circuit with a smaller pool, for example one half of it.
+
+        Raises:
+            InputError: a site that is not in the pool.
+        """
+        if strange := [site for site in pool if site not in self.pool]:
+            raise InputError(f"Circuit: {strange[0]} is not in the pool, so the pool cannot be narrowed to it")
+        return dataclasses.replace(self, pool=tuple(sorted(pool)))
 
 
 @dataclass(frozen=True)
 class Edit:
-    """A plan, apart from its effect: at these sites, write what the intervention makes of the counterfactual run."""
+    """A plan, apart from its effect: at these sites, write what the intervention makes of the counterfactual run.
+
+    With ``scale`` below 1 only that part of the way is gone, from what the site computes to what is written.
+    """
 
     sites: tuple[Site, ...]
     intervention: str
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale <= 1:
+            raise InputError(f"Edit: scale is {self.scale}; pass a part of the way in (0, 1]")
 
 
 @dataclass(frozen=True)
 class Implementation:
     """An edited model that was measured: admitted, or refused with the reason.
 
-    ``base`` names the independently trained network that it comes from, the unit of inference.
+    Attributes:
+        base: name of the independently trained network that it comes from, the unit of inference.
+        edit, behaviour: what was changed, and what it does on prompts that chose nothing.
+        admitted, reason: whether it is inside the gates and, if not, why.
+        target_kl: the strength that it was drawn to have, nats; None if it was not drawn to have any.
+        tuned_kl: the KL that was reached, on the prompts that the edit was tuned on.
+        index: number of the random draw; None if it was not drawn.
     """
 
     base: str
@@ -250,6 +318,25 @@ class Implementation:
     behaviour: Behaviour
     admitted: bool
     reason: str = ""
+    target_kl: float | None = None
+    tuned_kl: float | None = None
+    index: int | None = None
+
+    @property
+    def stratum(self) -> Stratum:
+        """The kind of implementation that it is."""
+        return Stratum(self.edit.intervention, self.target_kl)
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Implementations of one kind: made by one intervention, to one behavioural strength (KL in nats, None: any)."""
+
+    intervention: str
+    kl: float | None
+
+    def __str__(self) -> str:
+        return self.intervention if self.kl is None else f"{self.intervention} at KL {self.kl:g}"
 
 
 @dataclass(frozen=True)
@@ -412,6 +499,31 @@ class Fingerprint:
     def n_refused(self) -> int:
         """Number of implementations drawn that were outside the gates."""
         return len(self.implementations) - self.n
+
+    @functools.cached_property
+    def strata(self) -> tuple[Stratum, ...]:
+        """The kinds of admitted implementations; the first is the reference, on which verdicts rest."""
+        return tuple(dict.fromkeys(item.stratum for item in self.admitted))
+
+    def at(self, stratum: Stratum) -> Fingerprint:
+        """Return the fingerprint with the implementations of one kind only.
+
+        Raises:
+            InputError: there are none of that kind.
+        """
+        if self.strata == (stratum,):
+            return self
+        rows = np.flatnonzero([item.stratum == stratum for item in self.admitted])
+        if len(rows) == 0:
+            there = ", ".join(map(str, self.strata))
+            raise InputError(f"Fingerprint of {self.model.name}: no implementations by {stratum}; there are {there}")
+        chosen = tuple(item for item in self.implementations if item.stratum == stratum)
+        return dataclasses.replace(self, implementations=chosen, grams=self.grams[rows])
+
+    @functools.cached_property
+    def reference(self) -> Fingerprint:
+        """The fingerprint with the implementations of its first kind only."""
+        return self.at(self.strata[0])
 
     @property
     def mean_kl(self) -> float:

@@ -5,13 +5,25 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
 from congruity._bars import progress_bars
 from congruity.cli.app import Count, Json, Prompts, Quiet, Seed, TaskName, app
 from congruity.cli.output import print_json, print_rows, print_table, print_timing, summary
+
+Strength = Annotated[
+    list[float] | None,
+    typer.Option("--kl", help="Strength of implementations: KL to the unedited model, nats; the first decides."),
+]
+Interventions = Annotated[
+    list[str] | None, typer.Option("--intervention", help="resample, mean, zero or noise; the first decides.")
+]
+By = Annotated[str, typer.Option("--by", help="Reach the strength by the 'number' or the 'scale' of edits.")]
+FinderName = Annotated[
+    str, typer.Option("--finder", help="Which sites matter: attribution, patching, ... or a circuit's .json file.")
+]
 
 
 @app.command()
@@ -63,14 +75,20 @@ def demo(
 @app.command()
 def fingerprint(
     model: Annotated[
-        str, typer.Argument(help="Short name, folder, .gguf file or hub id; +noise=0.01 or +random changes it.")
+        str, typer.Argument(help="Short name, folder, .gguf file or hub id; +noise=0.01, +rtn=4, ... changes it.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the fingerprint (.safetensors).")],
     task: TaskName = "ioi",
     prompts: Prompts = 200,
     n: Count = 20,
     seed: Seed = 0,
-    share: Annotated[float, typer.Option(help="Part of the non-circuit pool that each implementation replaces.")] = 0.5,
+    kl: Strength = None,
+    intervention: Interventions = None,
+    finder: FinderName = "attribution",
+    by: By = "number",
+    edits_of: Annotated[
+        Path | None, typer.Option(help="Make the edits of this fingerprint instead of drawing some (paired masks).")
+    ] = None,
     max_kl: Annotated[float, typer.Option(help="Gate: largest mean KL to the unedited model, nats.")] = 0.1,
     control: Annotated[bool, typer.Option("--control", help="Accept a model that cannot do the task.")] = False,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub id.")] = None,
@@ -79,28 +97,37 @@ def fingerprint(
     quiet: Quiet = False,
 ) -> None:
     """Make a model's fingerprint: what it contributes to any comparison, in one small file."""
-    from congruity import pipeline, store, tasks
+    from congruity import finders, interventions, store, tasks
     from congruity.clock import Clock
     from congruity.errors import StoreError
+    from congruity.fingerprints import fingerprint as make
     from congruity.implement import Budget
     from congruity.models import load_model
-    from congruity.values import Gates
+    from congruity.values import Fingerprint, Gates
 
     if out.suffix != store.SUFFIX:
         raise StoreError(f"{out}: a fingerprint's file name ends in {store.SUFFIX}")
     chosen = tasks.by_name(task, n=prompts, seed=seed)
-    budget, gates = Budget(share=share), Gates(max_kl=max_kl)
+    how = [interventions.by_name(name) for name in intervention or ("resample",)]
+    which = finders.by_name(finder)
+    budget = Budget(kl=tuple(kl) if kl else Budget().kl, by=cast(Any, by))
+    other = None if edits_of is None else Fingerprint.load(edits_of)
+    gates = Gates(max_kl=max_kl)
     clock = Clock()
     with progress_bars(quiet) as progress:
         with clock("load"):
             loaded = load_model(model, revision=revision, device=device)
-        made = pipeline.fingerprint(
+        made = make(
             chosen,
             loaded,
+            finder=which,
+            intervention=how,
             n=n,
             seed=seed,
             budget=budget,
             gates=gates,
+            edits_of=other,
+            circuit=None if other is None else other.circuit,
             require_task=not control,
             progress=progress,
             clock=clock,
@@ -141,13 +168,20 @@ def compare(
     n: Annotated[
         int | None, typer.Option("--implementations", "-n", help="Of sides that are models; 20 by default.")
     ] = None,
+    kl: Strength = None,
+    by: By = "number",
+    intervention: Interventions = None,
+    paired: Annotated[
+        bool, typer.Option("--paired", help="Make the edits of A in B, a model of the same architecture.")
+    ] = False,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Folder for report.html and result.json.")] = Path("congruity-report"),
     json_output: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Decide whether two sides share an interpretation, as far as their implementations show."""
-    from congruity import distances, pipeline, store, tasks
+    from congruity import distances, interventions, pipeline, store, tasks
+    from congruity.implement import Budget
     from congruity.inference import standing
     from congruity.report import html
     from congruity.sequential import LOOKS
@@ -157,6 +191,10 @@ def compare(
     known = [[store.read_json(path) for path in paths or ()] for paths in (equivalent, different)]
     for other in (*known[0], *known[1]):
         standing(other, equivalent=[other], different=[])  # refused now rather than after the work
+    options: dict[str, Any] = {} if n is None else {"n": n}
+    if kl or by != "number":
+        options |= {"budget": Budget(kl=tuple(kl) if kl else Budget().kl, by=cast(Any, by))}
+    options |= {"intervention": [interventions.by_name(name) for name in intervention]} if intervention else {}
     with progress_bars(quiet) as progress:
         comparison = pipeline.compared(
             a,
@@ -167,9 +205,10 @@ def compare(
             alpha=alpha,
             folds=folds,
             looks=LOOKS if until_decided else None,
+            paired=paired,
             seed=seed,
             progress=progress,
-            **({} if n is None else {"n": n}),
+            **options,
         )
     result = comparison.result
     can_place = any(known) and result.rho is not None
@@ -182,12 +221,14 @@ def compare(
     if json_output:
         print_json(data)
     else:
-        from congruity.report import text
+        from congruity.report import text, wording
 
         print_table([comparison])
         print(f"\n{text.verdict(result)}")
         if placed is not None:
             print(f"Among known comparisons: {placed.sentence}")
+        for line in wording.details(result):
+            print(line)
         for warning in result.warnings:
             print(f"Warning: {warning}")
         print(f"\nReport: {report}")

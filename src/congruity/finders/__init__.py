@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from congruity._registry import lookup
 from congruity.finders.attribution import Attribution
+from congruity.finders.declared import Declared
+from congruity.finders.hybrid import Hybrid, Screened
+from congruity.finders.integrated_gradients import IntegratedGradients
+from congruity.finders.patching import Patching
+from congruity.finders.random import Random
 from congruity.protocols import Finder
 
-REGISTRY: tuple[Finder, ...] = (Attribution(),)
+REGISTRY: tuple[Finder, ...] = (Attribution(), IntegratedGradients(), Hybrid(), Patching(), Random())
 
-__all__ = ["REGISTRY", "Attribution", "by_name"]
+__all__ = [
+    "REGISTRY",
+    "Attribution",
+    "Declared",
+    "Hybrid",
+    "IntegratedGradients",
+    "Patching",
+    "Random",
+    "Screened",
+    "by_name",
+]
 
 
 def by_name(name: str) -> Finder:
-    """Return the finder called ``name``; raise `UnknownNameError` with the nearest names."""
-    return lookup("finder", name, REGISTRY)
+    """Return the finder called ``name``, or `Declared` for the path of a ``.json`` file.
+
+    Raises:
+        UnknownNameError: no finder has that name; the message gives the nearest ones.
+        StoreError: the file is missing, or holds no circuit.
+    """
+    return Declared(name) if name.endswith(".json") else lookup("finder", name, REGISTRY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,11 @@ class Attribution:
     def name(self) -> str:
         """Registry name."""
         return "attribution"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """None."""
+        return {}
 
     def scores(self, model: Model, bound: BoundModel, rows: NDArray[np.intp] | None = None) -> Scores:
         """Return the scores on the prompts ``rows`` (all, if None), with standard errors over prompts."""

@@ -3,8 +3,25 @@
 A package, and not a module called ``estimate``, which would hide the public function ``congruity.estimate``.
 """
 
+from congruity.inference.bootstrap import bca, clopper_pearson
+from congruity.inference.described import described
 from congruity.inference.estimation import check_settings, estimate, not_applicable
+from congruity.inference.means import lower_limit, mean_interval
 from congruity.inference.panel import standing
 from congruity.inference.prompts import prompt_error
+from congruity.inference.verdict import MIN_RELIABILITY, unmatched
 
-__all__ = ["check_settings", "estimate", "not_applicable", "prompt_error", "standing"]
+__all__ = [
+    "MIN_RELIABILITY",
+    "bca",
+    "check_settings",
+    "clopper_pearson",
+    "described",
+    "estimate",
+    "lower_limit",
+    "mean_interval",
+    "not_applicable",
+    "prompt_error",
+    "standing",
+    "unmatched",
+]

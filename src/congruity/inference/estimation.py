@@ -19,9 +19,9 @@ from congruity._digest import digest
 from congruity._random import stream
 from congruity.errors import InputError
 from congruity.inference.bootstrap import MIN_UNITS, Quantity, Resampled, resample
+from congruity.inference.described import auc
 from congruity.inference.design import Design, design
 from congruity.inference.permutation import Permuted, permutation_test
-from congruity.inference.ranks import separability
 from congruity.inference.verdict import Evidence, decide, warnings
 from congruity.results import Congruity, DistanceTable, PromptError
 
@@ -104,7 +104,7 @@ def estimate(
         margin=margin,
         alpha=alpha,
         smallest_margin=_smallest_margin(resampled, alpha),
-        separability=_separability(layout),
+        separability=auc(layout),
         permuted=permuted,
         prompts=prompts,
         require_prompts=require_prompts,
@@ -263,11 +263,6 @@ def _expected_equal(layout: Design) -> float:
     """Mean of C under equality: 1 - .54 / N, by simulation; N is the harmonic mean of the units a side."""
     units = layout.n_bases if layout.kind == "clustered" and layout.n_bases else layout.units
     return max(0.0, 1 - 0.54 * sum(1 / k for k in units) / 2)
-
-
-def _separability(layout: Design) -> float:
-    scaled = np.where(layout.allowed, layout.toward / (layout.toward.max() or 1.0), 0.0)
-    return float(separability(scaled, layout.first[None].astype(np.float64), layout.sizes.astype(np.float64))[0])
 
 
 def _total_variation(resampled: Resampled) -> float:

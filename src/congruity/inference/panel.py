@@ -30,7 +30,8 @@ def standing(result: Known, *, equivalent: Sequence[Known], different: Sequence[
         by: "rho", which does not saturate, or "score" or "score_min".
 
     Raises:
-        InputError: no known comparison, or one without the number.
+        InputError: no known comparison, or one without the number; or comparisons by another distance, or of
+            implementations made by another intervention or to another KL, where that is known of both.
         UnknownNameError: ``by`` is none of these.
 
     >>> found = standing({"rho": 5.2}, equivalent=[{"rho": 0.0}, {"rho": 0.26}], different=[{"rho": 8.8}])
@@ -43,6 +44,8 @@ def standing(result: Known, *, equivalent: Sequence[Known], different: Sequence[
         raise UnknownNameError("statistic", by, tuple(_FALLS_WITH_DIFFERENCE))
     if not equivalent and not different:
         raise InputError("standing: no known comparison is given; pass at least one that is equivalent or different")
+    for other in (*equivalent, *different):
+        _require_like(result, other)
     value, near, far = _of(result, by), [_of(k, by) for k in equivalent], [_of(k, by) for k in different]
     sign = -1.0 if _FALLS_WITH_DIFFERENCE[by] else 1.0
     apart = sign * value
@@ -72,6 +75,25 @@ def _of(known: Known, by: str) -> float:
     if not isinstance(value, (int, float)) or not np.isfinite(value):
         raise InputError(f"standing: a comparison has {by} = {value!r}; pass results in which it is a number")
     return float(value)
+
+
+def _require_like(result: Known, other: Known) -> None:
+    """Refuse to rank numbers in different units: rho is relative to all of these, and C depends on them."""
+    for (what, left), (_, right) in zip(_units(result), _units(other), strict=True):
+        if left is not None and right is not None and left != right:
+            raise InputError(
+                f"standing: the comparison has the {what} {left} and a known one {right}, so they have no order; "
+                "compare the known ones in the same way"
+            )
+
+
+def _units(known: Known) -> list[tuple[str, Any]]:
+    """Return distance, intervention and KL behind a comparison; None for what is not known."""
+    data = known if isinstance(known, Mapping) else {"closeness": known.closeness, "provenance": known.provenance}
+    near, made = data.get("closeness"), data.get("provenance")
+    kept = near if isinstance(near, Mapping) else {k: getattr(near, k, None) for k in ("intervention", "kl")}
+    distance = made.get("measure") if isinstance(made, Mapping) else None
+    return [("distance", distance), *((k, kept.get(k)) for k in ("intervention", "kl"))]
 
 
 def _extreme(values: list[float], sign: float) -> float:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from congruity.errors import InputError
-from congruity.inference.design import comparable, design
-from congruity.inference.ranks import anchor_ranks, p_within
+from congruity.inference.described import described
+from congruity.inference.design import comparable
+from congruity.inference.ranks import anchor_ranks
 from congruity.results import DistanceTable, PromptError
 
 Array = NDArray[np.float64]
@@ -101,7 +102,5 @@ def reliability(first: Array, second: Array, allowed: NDArray[np.bool_] | None =
 
 def separation(table: DistanceTable, side: list[object], base: list[object] | None) -> float:
     """Return T = P1 + P2 - 1 alone, as `estimate` does."""
-    layout = design(table.values, side, base)
-    ranks = anchor_ranks(layout.toward, layout.allowed)
-    p1, p2 = p_within(ranks, layout.first[None].astype(np.float64), layout.sizes.astype(np.float64))
-    return float(p1[0] + p2[0] - 1.0)
+    found = described(table.values, side, base=base)
+    return found.p1 + found.p2 - 1.0

@@ -7,6 +7,7 @@ be silent; "undecided" has sub-states, which the sentence tells apart.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from congruity.inference.design import MIN_BASES, Design
@@ -74,6 +75,22 @@ def decide(e: Evidence) -> tuple[Verdict, str]:
     if e.design.kind == "two networks":
         return _two_networks(e)
     return _populations(e)
+
+
+def unmatched(verdict: Verdict, reason: str, mismatches: Sequence[str]) -> tuple[Verdict, str]:
+    """Return verdict and reason for sides that were not made alike: never "different", and said in the reason.
+
+    >>> unmatched("different", "Told apart.", ["other pools"])
+    ('undecided', 'Told apart. But the sides were not made alike (other pools), which alone can separate ...')
+    """
+    if not mismatches or verdict == "not applicable":
+        return verdict, reason
+    how = f"the sides were not made alike ({'; '.join(mismatches)})"
+    if verdict == "equivalent":
+        return verdict, f"{reason} This is although {how}."
+    if verdict == "different":
+        return "undecided", f"{reason} But {how}, which alone can separate two sets: match them for a verdict."
+    return verdict, f"{reason} Besides, {how}, which alone can separate two sets."
 
 
 def _too_few_networks(e: Evidence) -> str:

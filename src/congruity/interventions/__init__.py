@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from congruity._registry import lookup
+from congruity.interventions.mean import Mean
+from congruity.interventions.noise import Noise
 from congruity.interventions.resample import Resample
+from congruity.interventions.zero import Zero
 from congruity.protocols import Intervention
 
-REGISTRY: tuple[Intervention, ...] = (Resample(),)
+REGISTRY: tuple[Intervention, ...] = (Resample(), Mean(), Zero(), Noise())
 
-__all__ = ["REGISTRY", "Resample", "by_name"]
+__all__ = ["REGISTRY", "Mean", "Noise", "Resample", "Zero", "by_name"]
 
 
 def by_name(name: str) -> Intervention:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from congruity.protocols import Background
+
 
 @dataclass(frozen=True)
 class Resample:
@@ -20,10 +22,10 @@ class Resample:
         return "resample"
 
     @property
-    def shares_prefix(self) -> bool:
-        """True: before the first differing token both runs agree, so nothing is changed there."""
-        return True
+    def parameters(self) -> dict[str, Any]:
+        """None."""
+        return {}
 
-    def replacement(self, clean: Any, counterfactual: Any) -> Any:
+    def replacement(self, clean: Any, counterfactual: Any, background: Background) -> Any:
         """Return ``counterfactual``; both are tensors (prompts, positions, width)."""
         return counterfactual

@@ -1,6 +1,6 @@
 """A model on one set of examples: what every PyTorch adapter shares.
 
-Speed comes from five exact savings. Prompts of equal length and equal shared prefix form a group, so nothing is
+Speed comes from exact savings only. Prompts of equal length and equal shared prefix form a group, so nothing is
 padded. Clean and counterfactual prompts agree before the token where they differ, so the prefix's keys and values are
 computed once. Several edits are stacked in one batch, each row with its own mask of replaced sites. What an edit
 replaces whole (an MLP's output) is not computed for it. Logits are computed only where behaviour is measured.
@@ -19,8 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from congruity.errors import ModelError
-from congruity.models.group import Group, Prepared
-from congruity.models.hooks import Skipper, hooked, reader, recorder, replacer, retainer
+from congruity.models import exact, gradients
+from congruity.models.background import Background, Moments, moments
+from congruity.models.group import Captured, Group, Prepared
+from congruity.models.hooks import Skipper, hooked, reader, recorder, replacer
+from congruity.models.shortcuts import Start
 from congruity.protocols import Intervention
 from congruity.values import Edit, Floats, Outputs, Site
 
@@ -40,9 +43,20 @@ class Backend(Protocol):
     def matrix_parameters(self, module: torch.nn.Module) -> int: ...
     def prefix(self, tokens: Tensor) -> Any: ...
     def logits(
-        self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None, wanted: Tensor | None = None
-    ) -> Tensor: ...  # (wanted rows, vocabulary)
-    def forward_flops(self, positions: int, rows: int) -> float: ...
+        self,
+        tokens: Tensor,
+        prefix: Any,
+        copies: int,
+        padding: Tensor | None,
+        wanted: Tensor | None = None,
+        words: Tensor | None = None,
+    ) -> Tensor: ...  # (wanted rows, vocabulary), or of words (wanted rows, k) only
+    def embedding_module(self) -> torch.nn.Module | None: ...  # of whole-number inputs
+    def start_hook(self, layer: int) -> str | None: ...  # the activation that a run may start from at this layer
+    def starting(self, start: Start) -> AbstractContextManager[None]: ...  # edited at that layer only
+    def forward_flops(
+        self, positions: int, rows: int, *, start: int | None = None, words: int | None = None
+    ) -> float: ...
 
 
 @dataclass
@@ -52,9 +66,16 @@ class Bound:
     backend: Backend
     groups: tuple[Group, ...]
     intervention: Intervention
-    n: int
+    ids: tuple[str, ...]
     flops: float = 0.0
+    _captured: dict[int, Captured] = field(default_factory=dict)
     _prepared: dict[int, Prepared] = field(default_factory=dict)
+    _moments: dict[str, Moments] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        """Number of examples."""
+        return len(self.ids)
 
     def __post_init__(self) -> None:
         sites = self.backend.sites
@@ -154,42 +175,13 @@ class Bound:
             {name: value.float().cpu().numpy() for name, value in stacked.items()},
         )
 
-    def attributions(self, rows: NDArray[np.intp] | None = None) -> Floats:
-        """Return (rows, sites): sum over positions of (replacement - clean) * d logit difference / d site.
+    def effects(self, sites: Sequence[Site], rows: NDArray[np.intp] | None = None) -> Floats:
+        """Return (rows, len(sites)): the exact change of the logit difference when that site alone is replaced."""
+        return exact.effects(self, sites, rows)
 
-        One forward and one backward pass: the first-order estimate of patching each site alone.
-        Source: Nanda 2023, "Attribution patching"; Syed et al. 2023, arXiv 2310.10348.
-        """
-        rows = np.arange(self.n) if rows is None else np.asarray(rows)
-        place = {int(row): i for i, row in enumerate(rows)}
-        result = np.full((len(rows), len(self.backend.sites)), np.nan)
-        for number, group in enumerate(self.groups):
-            chosen = np.flatnonzero(np.isin(group.rows, rows))
-            size = max(1, BATCH_TOKENS // (2 * group.positions))
-            for start in range(0, len(chosen), size):
-                part = chosen[start : start + size]
-                result[[place[int(group.rows[i])] for i in part]] = self._attribute(number, group, part)
-        if not np.isfinite(result).all():
-            raise ModelError("attribution gave NaN or infinity: the model's gradients overflow; try dtype='float32'")
-        return result
-
-    def _attribute(self, number: int, group: Group, chosen: NDArray[np.intp]) -> Floats:
-        ready = self._prepare(number, group)
-        index = torch.as_tensor(chosen, device=self.backend.device)
-        kept: dict[str, Tensor] = {}
-        with torch.enable_grad(), self._hooked({hook: retainer(hook, kept) for hook in self._hooks}):
-            logits = self._logits(group, ready.prefix, index, 1)
-            _logit_difference(logits[None], group.answers[index], group.foils[index]).sum().backward()
-        self.flops += self.backend.forward_flops(len(chosen) * group.positions, len(chosen))  # the backward pass
-        columns = []
-        with torch.no_grad():
-            for hook in self._hooks:
-                activation = kept[hook]
-                if activation.grad is None:
-                    raise ModelError(f"site {hook} does not reach the output, so it has no gradient")
-                effect = (_take(ready.replacements[hook], index) - activation) * activation.grad
-                columns.append(effect.unflatten(-1, (self._heads[hook], -1)).sum(dim=(1, 3)))
-        return torch.cat(columns, dim=1).double().cpu().numpy()
+    def attributions(self, rows: NDArray[np.intp] | None = None, *, steps: int = 1) -> Floats:
+        """Return (rows, sites): first-order estimates of the same, all sites at once, from ``steps`` gradients."""
+        return gradients.attributions(self, rows, steps)
 
     def log_probs(self) -> Tensor:
         """Return (n, vocabulary): the unedited next-token log-probabilities at the answer position, on the CPU."""
@@ -201,6 +193,37 @@ class Bound:
 
     def _prepare(self, number: int, group: Group) -> Prepared:
         if number not in self._prepared:
+            with torch.no_grad():
+                raw = self._capture(number, group)
+                replacements = {hook: self._replacement(hook, group, raw) for hook in self._hooks}
+            self._prepared[number] = Prepared(raw.prefix, replacements, raw.logits, raw.reads)
+            del self._captured[number]
+        return self._prepared[number]
+
+    def _replacement(self, hook: str, group: Group, raw: Captured) -> Tensor:
+        """What the intervention writes at ``hook``; where both inputs agree so far, what is there already."""
+        clean, other = raw.clean[hook], raw.other[hook]
+        around = Background(hook, [self.ids[row] for row in group.rows], clean, lambda: self._moments_at(hook))
+        new = self.intervention.replacement(clean, other, around)
+        if new.shape != clean.shape:
+            raise ModelError(
+                f"intervention {self.intervention.name!r} gave shape {tuple(new.shape)} for an activation of shape "
+                f"{tuple(clean.shape)}"
+            )
+        if group.first is None:
+            return new.to(clean)
+        position = torch.arange(group.prefix, group.prefix + clean.shape[1], device=clean.device)
+        return torch.where((position >= group.first[:, None])[:, :, None], new.to(clean), clean)
+
+    def _moments_at(self, hook: str) -> Moments:
+        if not self._moments:
+            captured = [self._capture(number, group) for number, group in enumerate(self.groups)]
+            self._moments = {h: moments([raw.other[h] for raw in captured], self.groups) for h in self._hooks}
+        return self._moments[hook]
+
+    def _capture(self, number: int, group: Group) -> Captured:
+        """Run the clean and the counterfactual inputs of a group; kept until the group is prepared."""
+        if number not in self._captured:
             with torch.no_grad():
                 prefix = self.backend.prefix(group.clean[:, : group.prefix]) if group.prefix else None
                 self.flops += self.backend.forward_flops(len(group.rows) * group.prefix, 0)
@@ -215,9 +238,8 @@ class Bound:
                 with self._hooked(dict(recorders)), self._hooked(dict(readers)):
                     logits = self._logits(group, prefix, everything, 1).float()
                 self._check_capture(clean)
-                replacements = {h: self.intervention.replacement(clean[h], other[h]) for h in self._hooks}
-                self._prepared[number] = Prepared(prefix, replacements, logits, reads)
-        return self._prepared[number]
+                self._captured[number] = Captured(prefix, clean, other, logits, reads)
+        return self._captured[number]
 
     def _logits(
         self,
@@ -228,6 +250,8 @@ class Bound:
         *,
         tokens: Tensor | None = None,
         wanted: Tensor | None = None,
+        words: Tensor | None = None,
+        start: Start | None = None,
     ) -> Tensor:
         """Run the rows ``index`` ``copies`` times (copy-major); return the answer position's logits, of rows wanted."""
         tokens = group.clean if tokens is None else tokens
@@ -236,37 +260,46 @@ class Bound:
         padding = None if group.padding is None else group.padding[index].repeat(copies, 1)
         cache = None if prefix is None else [tuple(_take(part, index) for part in layer) for layer in prefix]
         self.flops += self.backend.forward_flops(
-            len(batch) * group.positions, len(batch) if wanted is None else len(wanted)
+            len(batch) * group.positions,
+            len(batch) if wanted is None else len(wanted),
+            start=None if start is None else start.layer,
+            words=None if words is None else words.shape[1],
         )
-        return self.backend.logits(batch, cache, copies, padding, wanted)
+        if start is None:
+            return self.backend.logits(batch, cache, copies, padding, wanted, words)
+        with self.backend.starting(Start(start.layer, start.residual.repeat(copies, 1, 1))):
+            return self.backend.logits(batch, cache, copies, padding, wanted, words)
 
     @contextmanager
     def _replaced(self, ready: Prepared, index: Tensor, masks: dict[str, Tensor]) -> Iterator[None]:
-        """Replace what ``masks`` say, and leave out the computations that nothing else needs."""
+        """Replace as far as ``masks`` say, and leave out the computations that nothing else needs."""
         skips, replacers, selectors = {}, {}, []
         for hook, mask in masks.items():
             replacement = _take(ready.replacements[hook], index)
             module = self.backend.computing_module(hook) if mask.shape[1] == 1 else None
-            if module is None:
+            whole = mask == 1
+            if module is None or not whole.any():
                 replacers[hook] = replacer(replacement, mask)
                 continue
-            skip = Skipper(replacement, mask[:, 0])
+            if (mask[~whole] > 0).any():
+                replacers[hook] = replacer(replacement, mask.where(~whole, 0))
+            skip = Skipper(replacement, whole[:, 0])
             skips[hook] = skip.restore
             selectors.append((module, skip.select))
-            rows = int(mask.sum()) * len(index) * replacement.shape[1]
+            rows = int(whole.sum()) * len(index) * replacement.shape[1]
             self.flops -= 2.0 * rows * self.backend.matrix_parameters(module)
         with hooked(selectors, before=True), self._hooked(skips), self._hooked(replacers):
             yield
 
     def _masks(self, edits: Sequence[Edit | None]) -> dict[str, Tensor]:
-        """Return, for hooks that some edit touches, (edits, heads) booleans: where to write the replacement."""
+        """Return, for hooks that some edit touches, (edits, heads): how far to go to the replacement, from 0 to 1."""
         masks: dict[str, Tensor] = {}
         for e, edit in enumerate(edits):
             for site in edit.sites if edit is not None else ():
                 if site.hook not in self._heads:
                     raise ModelError(f"the model has no site {site}; see its sites with model.sites")
-                mask = masks.setdefault(site.hook, torch.zeros(len(edits), self._heads[site.hook], dtype=torch.bool))
-                mask[e, site.index or 0] = True
+                mask = masks.setdefault(site.hook, torch.zeros(len(edits), self._heads[site.hook]))
+                mask[e, site.index or 0] = edit.scale if edit is not None else 0.0
         return {hook: mask.to(self.backend.device) for hook, mask in masks.items()}
 
     def _hooked(self, hooks: dict[str, Callable[..., Any]]) -> AbstractContextManager[None]:

@@ -25,12 +25,24 @@ class Group:
     foils: Tensor  # (g,)
     prefix: int = 0
     padding: Tensor | None = None  # (g, positions) True where a real token is
+    first: Tensor | None = None  # (g,) positions before this one hold the same input in both, so no edit touches them
 
     @property
     def positions(self) -> int:
         """Positions computed per row: what follows the shared prefix; 1 for inputs without positions."""
         tokens = self.clean.ndim == 2 and not self.clean.is_floating_point()
         return int(self.clean.shape[1] - self.prefix) if tokens else 1
+
+
+@dataclass
+class Captured:
+    """What a group's unedited and counterfactual runs gave: activations (g, positions, width) by hook."""
+
+    prefix: Any
+    clean: dict[str, Tensor]
+    other: dict[str, Tensor]
+    logits: Tensor  # (g, vocabulary), unedited
+    reads: dict[str, Tensor]  # name -> (g, width), unedited
 
 
 @dataclass

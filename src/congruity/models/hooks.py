@@ -66,15 +66,21 @@ def retainer(hook: str, kept: dict[str, Tensor]) -> Callable[[Any, Any, Any], An
     return retain
 
 
-def replacer(replacement: Tensor, mask: Tensor) -> Callable[[Any, Any, Any], Any]:
-    """Return a hook that writes ``replacement`` (g, positions, width) where ``mask`` (edits, heads) says."""
-    edits, heads = mask.shape
+def replacer(replacement: Tensor, weights: Tensor) -> Callable[[Any, Any, Any], Any]:
+    """Return a hook that goes the part ``weights`` (edits, heads) of the way to ``replacement`` (g, positions, width).
+
+    1 writes it, 0 leaves what was computed, both to the last bit.
+    """
+    edits, heads = weights.shape
+    partial = bool(((weights > 0) & (weights < 1)).any())
 
     def replace(module: Any, inputs: Any, output: Any) -> Any:
         original = tensor(output)
         value = three(original).unflatten(0, (edits, -1)).unflatten(-1, (heads, -1))  # (edits, g, positions, heads, d)
         new = replacement.unflatten(-1, (heads, -1))[None]
-        value = torch.where(mask[:, None, None, :, None], new, value).view_as(original)
+        weight = weights[:, None, None, :, None]
+        changed = torch.where(weight == 1, new, value + weight.to(value) * (new - value)) if partial else new
+        value = torch.where(weight > 0, changed, value).view_as(original)
         return (value, *output[1:]) if isinstance(output, tuple) else value
 
     return replace

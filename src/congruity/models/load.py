@@ -107,8 +107,9 @@ def load_model(
     Args:
         name_or_path_or_module: a short name (`smollm2-135m`), a local folder, a ``.gguf`` file (converted once), a hub
             id ``owner/name``, a Hugging Face module or a TransformerBridge in memory (wrapped in place), or anything
-            that already is a `Model`, which is returned as it is. ``+noise=0.01`` or ``+random`` after a name loads a
-            changed copy.
+            that already is a `Model`, which is returned as it is. ``+noise=0.01``, ``+random``, ``+rtn=4``
+            (rounded to 4 bits), ``+drop=1`` (without the last layer), ``+permute`` or ``+rotate`` (the same function in
+            other weights) after a name loads a changed copy; see `congruity.models.variants`.
         revision: branch, tag or commit of a hub id.
         device: "auto" (CUDA if there is one, else CPU) or a PyTorch device.
         dtype: "float32", "bfloat16" or "float16".

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from congruity._digest import digest
 from congruity.errors import InputError, ModelError, TaskError
 from congruity.models.bound import Bound
 from congruity.models.group import Group
+from congruity.models.shortcuts import Start
 from congruity.protocols import Intervention
 from congruity.values import Examples, ModelCard, Site
 
@@ -104,7 +106,7 @@ class TorchModule:
             dtype = getattr(torch, self.card.dtype)
             clean, other = clean.to(dtype), other.to(dtype)
         group = Group(np.arange(len(examples)), clean, other, answers.long(), foils.long())
-        return Bound(self, (group,), intervention, len(examples))
+        return Bound(self, (group,), intervention, examples.ids)
 
     def prefix(self, tokens: Tensor) -> Any:
         """Never called: groups here share no prefix."""
@@ -119,17 +121,36 @@ class TorchModule:
         return sum(p.numel() for p in module.parameters() if p.ndim == 2)
 
     def logits(
-        self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None, wanted: Tensor | None = None
+        self,
+        tokens: Tensor,
+        prefix: Any,
+        copies: int,
+        padding: Tensor | None,
+        wanted: Tensor | None = None,
+        words: Tensor | None = None,
     ) -> Tensor:
-        """Return (rows wanted, classes)."""
+        """Return (rows wanted, classes), or only the classes ``words`` (rows wanted, k)."""
         result = self._module(tokens)
         if not isinstance(result, Tensor):
             raise ModelError(
                 f"{self.card.name}: the module returned {type(result).__name__}; it must return a tensor of logits"
             )
         logits = result if result.ndim == 2 else result[:, -1]
-        return logits if wanted is None else logits[wanted]
+        logits = logits if wanted is None else logits[wanted]
+        return logits if words is None else logits.gather(1, words)
 
-    def forward_flops(self, positions: int, rows: int) -> float:
+    def embedding_module(self) -> torch.nn.Module | None:
+        """None: which submodule embeds the inputs is not known."""
+        return None
+
+    def start_hook(self, layer: int) -> str | None:
+        """None: nothing is known about the order of the submodules, so every run is a whole one."""
+        return None
+
+    def starting(self, start: Start) -> AbstractContextManager[None]:
+        """Never called: runs start at the input."""
+        raise ModelError(f"{self.card.name}: a plain PyTorch module has no blocks to start from")
+
+    def forward_flops(self, positions: int, rows: int, *, start: int | None = None, words: int | None = None) -> float:
         """Two a weight and position."""
         return 2.0 * positions * self._parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,9 @@ from congruity.errors import ModelError, TaskError
 from congruity.models.bound import Bound
 from congruity.models.bridge import Loaded, bos_id, wrap
 from congruity.models.group import Group
-from congruity.models.hooks import Skipper, hooked, recorder
+from congruity.models.shortcuts import PROBE, Start, restartable_blocks, separate_words, skippable_mlps, some_words
 from congruity.protocols import Intervention
 from congruity.values import Examples, ModelCard, Site
-
-# Plain token ids for the proof at load time; any vocabulary has them.
-_PROBE = ((5, 6, 7, 8, 9, 10, 11), (11, 5, 10, 6, 9, 7, 8))
 
 
 class TransformerLensModel:
@@ -47,7 +45,7 @@ class TransformerLensModel:
             embeddings.add(id(head.weight))
         self._matrices = {id(p): p for p in module.parameters() if p.ndim == 2 and id(p) not in embeddings}
         self._body_parameters = sum(p.numel() for p in self._matrices.values())
-        probe = torch.tensor(_PROBE, device=device)
+        probe = torch.tensor(PROBE, device=device)
         with torch.inference_mode():
             self._plain_logits = module(input_ids=probe).logits[:, -1].float()
         self._bridge: Any = loaded.bridge if loaded.bridge is not None else wrap(loaded, module, device, dtype)
@@ -60,8 +58,12 @@ class TransformerLensModel:
         self.sites = self._find_sites()
         layers = range(self._bridge.cfg.n_layers)
         self.reads = tuple(f"blocks.{layer}.hook_resid_post" for layer in layers)
+        self._separate_words = True  # as long as that is what is tried
         self._keeps_logits = "logits_to_keep" in inspect.signature(self._module.forward).parameters
-        self._computing = self._find_computing()
+        self._computing = skippable_mlps(self, self._bridge.blocks, self.sites)
+        starts = [f"blocks.{layer}.hook_resid_pre" for layer in layers]
+        self._blocks = restartable_blocks(self, self._bridge.blocks, starts, prefix=self._has_prefix_cache)
+        self._separate_words = separate_words(self)
         self.card = ModelCard(
             name=loaded.name,
             digest=loaded.digest,
@@ -75,9 +77,14 @@ class TransformerLensModel:
             revision=loaded.revision,
         )
 
+    @property
+    def parallel_attn_mlp(self) -> bool:
+        """Whether attention and MLP of a block read the same residual stream (Pythia), as circuit files note."""
+        return bool(getattr(self._bridge.cfg, "parallel_attn_mlp", False))
+
     def probe_error(self) -> float:
         """Largest difference between the wrapped and the plain forward pass, relative to the largest logit."""
-        probe = torch.tensor(_PROBE, device=self.device)
+        probe = torch.tensor(PROBE, device=self.device)
         with torch.inference_mode():
             wrapped = self.logits(probe, None, 1, None).float()
         return float((wrapped - self._plain_logits).abs().max() / self._plain_logits.abs().max())
@@ -118,12 +125,12 @@ class TransformerLensModel:
         if len(same):
             raise TaskError(f"{examples.ids[same[0]]}: answer and foil are one token, so the metric would be 0 always")
         if pad:
-            group = self._padded(clean, other, answers, foils)
-            return Bound(self, (group,), intervention, len(examples))
+            group = self._padded(clean, other, answers, foils, first)
+            return Bound(self, (group,), intervention, examples.ids)
         # A sliding-window cache keeps only the last keys: past the window a shared prefix would lose positions.
         window = getattr(self._module.config.get_text_config(), "sliding_window", None) or math.inf
         longest = max(len(ids) for ids in clean)
-        share = intervention.shares_prefix and longest < window and self._has_prefix_cache
+        share = longest < window and self._has_prefix_cache
         keys = [(len(ids), d if share else 0) for ids, d in zip(clean, first, strict=True)]
         groups = []
         for key in sorted(set(keys)):
@@ -136,9 +143,10 @@ class TransformerLensModel:
                     self._tensor(answers[rows]),
                     self._tensor(foils[rows]),
                     prefix=key[1],
+                    first=self._tensor([first[i] for i in rows]),
                 )
             )
-        return Bound(self, tuple(groups), intervention, len(examples))
+        return Bound(self, tuple(groups), intervention, examples.ids)
 
     def _first_difference(self, examples: Examples, i: int, clean: list[int], other: list[int]) -> int:
         if len(clean) != len(other):
@@ -175,7 +183,12 @@ class TransformerLensModel:
         return np.array(ids)
 
     def _padded(
-        self, clean: list[list[int]], other: list[list[int]], answers: NDArray[np.int64], foils: NDArray[np.int64]
+        self,
+        clean: list[list[int]],
+        other: list[list[int]],
+        answers: NDArray[np.int64],
+        foils: NDArray[np.int64],
+        first: list[int],
     ) -> Group:
         width = max(len(ids) for ids in clean)
         filler = self._tokenizer.pad_token_id or 0
@@ -191,6 +204,7 @@ class TransformerLensModel:
             self._tensor(answers),
             self._tensor(foils),
             padding=real,
+            first=self._tensor([width - len(ids) + start for ids, start in zip(clean, first, strict=True)]),
         )
 
     def _tensor(self, values: Any) -> Tensor:
@@ -206,7 +220,7 @@ class TransformerLensModel:
     def _has_prefix_cache(self) -> bool:
         if not hasattr(self, "_prefix_cache_works"):
             try:
-                self.prefix(torch.tensor([_PROBE[0][:2]], device=self.device))
+                self.prefix(torch.tensor([PROBE[0][:2]], device=self.device))
                 self._prefix_cache_works = True
             except (AttributeError, TypeError):  # state-space and other models keep no keys and values
                 self._prefix_cache_works = False
@@ -240,9 +254,18 @@ class TransformerLensModel:
         return (rows.contiguous(), *inputs[1:])
 
     def logits(
-        self, tokens: Tensor, prefix: Any, copies: int, padding: Tensor | None, wanted: Tensor | None = None
+        self,
+        tokens: Tensor,
+        prefix: Any,
+        copies: int,
+        padding: Tensor | None,
+        wanted: Tensor | None = None,
+        words: Tensor | None = None,
     ) -> Tensor:
-        """Return (rows wanted, vocabulary) at the last position; ``tokens`` follow ``copies`` of ``prefix``."""
+        """Return (rows wanted, vocabulary) at the last position; ``tokens`` follow ``copies`` of ``prefix``.
+
+        With ``words`` (rows wanted, k), only the logits of these, (rows wanted, k).
+        """
         arguments: dict[str, Any] = {"input_ids": tokens, "use_cache": False, **self._last_logit()}
         if prefix is not None:
             from transformers import DynamicCache
@@ -254,20 +277,51 @@ class TransformerLensModel:
         if padding is not None:
             positions = (padding.long().cumsum(-1) - 1).clamp_min(0)
             arguments |= {"attention_mask": padding.long(), "position_ids": positions}
+        alone = words if self._separate_words else None
         self._wanted = wanted
         try:
-            logits: Tensor = self._module(**arguments).logits[:, -1]
+            with nullcontext() if alone is None else some_words(self._head, alone):
+                logits: Tensor = self._module(**arguments).logits[:, -1]
         finally:
             self._wanted = None
-        return logits if wanted is None or len(logits) == len(wanted) else logits[wanted]
+        logits = logits if wanted is None or len(logits) == len(wanted) else logits[wanted]
+        return logits if words is None or alone is not None else logits.gather(1, words)
+
+    def embedding_module(self) -> torch.nn.Module | None:
+        """The module that turns token ids into vectors."""
+        module: torch.nn.Module = self._module.get_input_embeddings()
+        return module
+
+    def start_hook(self, layer: int) -> str | None:
+        """The activation from which a run can start at block ``layer``; None if all blocks must run."""
+        return None if self._blocks is None else f"blocks.{layer}.hook_resid_pre"
+
+    def starting(self, start: Start) -> AbstractContextManager[None]:
+        """Return a context for runs that start there, are edited in that block only, and end at the last logits."""
+        if self._blocks is None:
+            raise ModelError(f"{self.card.name}: its blocks cannot be left out, so every run starts at the first")
+        return self._blocks.starting(start.layer, start.residual)
 
     def _last_logit(self) -> dict[str, int]:
         return {"logits_to_keep": 1} if self._keeps_logits else {}
 
-    def forward_flops(self, positions: int, rows: int) -> float:
-        """Flops of the matrix products: 2 a weight and position, and the unembedding once a row."""
+    def forward_flops(self, positions: int, rows: int, *, start: int | None = None, words: int | None = None) -> float:
+        """Flops of the matrix products: 2 a weight and position, and the unembedding once a row.
+
+        Args:
+            positions: tokens of all rows.
+            rows: rows whose logits are computed.
+            start: block that the run starts at, as in `starting`; None is a whole run.
+            words: columns of the unembedding that are asked for; None is all.
+        """
         config = self._module.config.get_text_config()
-        return 2.0 * positions * self._body_parameters + 2.0 * rows * config.vocab_size * config.hidden_size
+        columns = config.vocab_size if words is None or not self._separate_words else words
+        body = 2.0 * positions * self._body_parameters
+        if start is not None and self._blocks is not None:
+            body *= 1.0 - start / self._bridge.cfg.n_layers  # blocks are of one size
+            if self._blocks.narrows(start):
+                body -= 2.0 * (positions - rows) * sum(map(self.matrix_parameters, self._blocks.positionwise))
+        return body + 2.0 * rows * columns * config.hidden_size
 
     def _find_sites(self) -> tuple[Site, ...]:
         found: list[Site] = []
@@ -281,33 +335,3 @@ class TransformerLensModel:
             names = ", ".join(sorted(self._hook_modules)[:5])
             raise ModelError(f"no attention-head or MLP sites were found; the model's hooks are {names}, ...")
         return tuple(found)
-
-    def _find_computing(self) -> dict[str, torch.nn.Module]:
-        """The MLPs by hook, if leaving a row out of all of them provably changes nothing but what it should."""
-        mlps = {site.hook: getattr(self._bridge.blocks[site.layer], "mlp", None) for site in self.sites}
-        found = {
-            hook: mlp for hook, mlp in mlps.items() if isinstance(mlp, torch.nn.Module) and hook.endswith("mlp_out")
-        }
-        # Two different prompts, three times over: rows that were mixed up, or spread to others, would show.
-        tokens = torch.tensor(_PROBE * 3, device=self.device)
-        seen: dict[str, Tensor] = {}
-        with torch.no_grad(), hooked((self.hook_module(hook), recorder(hook, seen)) for hook in found):
-            plain = self.logits(tokens, None, 1, None)
-        if set(seen) != set(found):
-            return {}
-        for replaced in ((True, False, False), (True,)):
-            rows = len(_PROBE) * len(replaced)
-            row = torch.tensor(replaced, device=self.device)
-            skips = {hook: Skipper(value[: len(_PROBE)], row) for hook, value in seen.items()}
-            try:
-                with (
-                    torch.no_grad(),
-                    hooked(((found[hook], skip.select) for hook, skip in skips.items()), before=True),
-                    hooked((self.hook_module(hook), skip.restore) for hook, skip in skips.items()),
-                ):
-                    skipped = self.logits(tokens[:rows], None, 1, None)
-            except (RuntimeError, TypeError, ValueError, AttributeError, IndexError):
-                return {}  # an MLP that is fed or read in some other way: it is computed for every row
-            if not float((skipped - plain[:rows]).abs().max()) <= 1e-4 * float(plain.abs().max()):  # also for NaN
-                return {}
-        return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -9,10 +11,19 @@ from matplotlib.colors import PowerNorm
 
 from congruity.report.panels import INK, MAP, PAPER, colour_bar
 from congruity.report.wording import shorten
-from congruity.values import Fingerprint
+from congruity.values import Circuit, ModelCard
 
 
-def circuit(axes: Axes, side: Fingerprint) -> None:
+class Mapped(Protocol):
+    """What can be drawn: a fingerprint, or a circuit that was found alone."""
+
+    @property
+    def circuit(self) -> Circuit: ...
+    @property
+    def model(self) -> ModelCard: ...
+
+
+def circuit(axes: Axes, side: Mapped) -> None:
     """Layers against heads, with a column for MLPs (or modules): colour = size of the attribution, outline = in."""
     scores, places, columns = side.circuit.scores, cells(side), _columns(side)
     depth = 1 + max(layer for layer, _ in places)
@@ -55,7 +66,7 @@ def circuit(axes: Axes, side: Fingerprint) -> None:
     colour_bar(axes, drawn, f"|score|, {shorten(finder, 24)}{unit}")
 
 
-def _columns(side: Fingerprint) -> list[str]:
+def _columns(side: Mapped) -> list[str]:
     sites = side.circuit.scores.sites
     heads = 1 + max((s.index or 0 for s in sites if s.kind == "head"), default=-1)
     modules = max((sum(s.kind == "module" and s.layer == site.layer for s in sites) for site in sites), default=0)
@@ -66,7 +77,7 @@ def _columns(side: Fingerprint) -> list[str]:
     ]
 
 
-def cells(side: Fingerprint) -> list[tuple[int, int]]:
+def cells(side: Mapped) -> list[tuple[int, int]]:
     """Return (layer, column) of every scored site."""
     columns = _columns(side)
     heads, mlp = sum(c.isdigit() for c in columns), int("MLP" in columns)

@@ -21,7 +21,17 @@ from congruity.errors import InputError, MissingExtraError
 from congruity.report import plots, svg
 from congruity.report.keynumbers import key_numbers
 from congruity.report.text import cells
-from congruity.report.wording import duration, number, p_value, printable, sentence, shorten, verify, verify_result
+from congruity.report.wording import (
+    details,
+    duration,
+    number,
+    p_value,
+    printable,
+    sentence,
+    shorten,
+    verify,
+    verify_result,
+)
 from congruity.results import Comparison, Congruity
 from congruity.values import Fingerprint
 
@@ -67,11 +77,9 @@ def page(
         verify(comparison)
     timing = _timing(seconds, floor_seconds)
     sides = _distinct(comparisons)
-    template = _environment().from_string(_resource("template.html.j2"))
-    return template.render(
+    return rendered(
+        "template.html.j2",
         title=printable(title),
-        policy=POLICY,
-        style=Markup(_resource("style.css")),
         verdicts=[_verdict(c.result) for c in mains],
         conclusions=[printable(line) for line in conclusions],
         scopes=list(dict.fromkeys(SCOPES.get(c.result.scope, f"Scope: {printable(c.result.scope)}.") for c in mains)),
@@ -115,6 +123,12 @@ def fragment(result: Congruity) -> str:
     return template.render(verdict=_verdict(result), drawing=drawing, warnings=[printable(w) for w in result.warnings])
 
 
+def rendered(template: str, **values: Any) -> str:
+    """Fill in a template of this folder, with the style sheet and the content security policy of every page."""
+    style = Markup(_resource("style.css"))
+    return _environment().from_string(_resource(template)).render(policy=POLICY, style=style, **values)
+
+
 @functools.cache
 def _environment() -> Environment:
     return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -150,13 +164,15 @@ def _section(index: int, comparison: Comparison) -> dict[str, Any]:
     if comparison.result.table is not None:
         for kind in ("heatmap", "strip"):
             shown.append(_figure(index, comparison, kind, panels=(0,)))
+    if comparison.result.sensitivity is not None:
+        shown.append(_figure(index, comparison, "sensitivity", panels=plots.panels_of(comparison, "sensitivity")))
     shown += [_figure(index, comparison, kind, panels=(0, 1)) for kind in kinds]
     return {
         "names": [printable(name) for name in comparison.result.names],
         "figures": shown,
         "has_table": comparison.result.table is not None,
         "refused": [_refused(side) for side in sides],
-        "notes": [printable(comparison.note)] if comparison.note else [],
+        "notes": [*([printable(comparison.note)] if comparison.note else []), *details(comparison.result)],
     }
 
 
@@ -214,7 +230,7 @@ def _provenance(mains: Sequence[Comparison], sides: Sequence[Fingerprint]) -> li
     for comparison in mains:
         names = " and ".join(printable(name) for name in comparison.result.names)
         blocks.append(
-            (f"Comparison of {names}", _rows({**_further(comparison.result), **comparison.result.provenance}))
+            (f"Comparison of {names}", fact_rows({**_further(comparison.result), **comparison.result.provenance}))
         )
     for side in sides:
         facts = {
@@ -234,7 +250,7 @@ def _provenance(mains: Sequence[Comparison], sides: Sequence[Fingerprint]) -> li
             "settings": side.settings,
             "versions": side.versions,
         }
-        blocks.append((f"Fingerprint of {shorten(side.model.name, 80)}", _rows(facts)))
+        blocks.append((f"Fingerprint of {shorten(side.model.name, 80)}", fact_rows(facts)))
     return blocks
 
 
@@ -250,13 +266,14 @@ def _further(result: Congruity) -> dict[str, str]:
     }
 
 
-def _rows(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def fact_rows(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested data as (key, value) text, empty values left out."""
     rows: list[tuple[str, str]] = []
     for key, value in facts.items():
         name = f"{prefix}{printable(key)}"
         value = plain(value)
         if isinstance(value, Mapping):
-            rows += _rows(value, f"{name}: ")
+            rows += fact_rows(value, f"{name}: ")
         elif value not in (None, "", []):
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
             rows.append((name, printable(text)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from congruity.report.wording import interval, number, p_equation, p_value, shorten
+from congruity.report.wording import held, interval, kl_range, number, p_equation, p_value, shorten, unit
 from congruity.results import Congruity
 
 
@@ -27,7 +27,7 @@ def key_numbers(result: Congruity) -> list[KeyNumber]:
             "C",
             "congruity",
             number(result.score),
-            f"{interval(result.interval)}, 95 %",
+            f"{interval(result.interval)}, 95 %" if held(result) else "no interval: the draws are paired",
             f"1 = cannot be told apart; equal sides would give {number(result.expected_equal)} at this size",
         ),
         *(
@@ -45,7 +45,8 @@ def key_numbers(result: Congruity) -> list[KeyNumber]:
             "separation",
             number(result.separation, sign=True),
             interval(wide("separation"), sign=True),
-            f"P1 + P2 \N{MINUS SIGN} 1; 0 if equal; total variation at least {number(result.tv_lower)}",
+            f"P1 + P2 \N{MINUS SIGN} 1; 0 if equal"
+            + (f"; total variation at least {number(result.tv_lower)}" if held(result) else ""),
         ),
         KeyNumber(
             "AUC",
@@ -66,7 +67,8 @@ def key_numbers(result: Congruity) -> list[KeyNumber]:
             "smaller side of C",
             number(result.score_min),
             "",
-            f"falls when one side is wider; would pass as equivalent at margin {number(result.smallest_margin)}",
+            "falls when one side is wider"
+            + (f"; would pass as equivalent at margin {number(result.smallest_margin)}" if held(result) else ""),
         ),
     ]
     if result.prompts is not None:
@@ -82,13 +84,40 @@ def key_numbers(result: Congruity) -> list[KeyNumber]:
             )
         )
     if result.rho is not None:
+        near = result.closeness
+        unit_of = "" if near is None else f" ({unit(near)})"
         out.append(
             KeyNumber(
                 "\N{GREEK SMALL LETTER RHO}",
                 "distance of the unedited models",
                 number(result.rho),
-                "",
-                "in units of a model's mean distance to its own implementations",
+                "" if near is None else f"{interval(near.interval)}, 95 %",
+                f"in units of the mean distance from a model to its implementations, both sides averaged{unit_of}; "
+                "0 = one model, below 1 = closer than these on average",
+            )
+        )
+    if result.equivalent_kl is not None:
+        value, ends = kl_range(result.equivalent_kl)
+        out.append(
+            KeyNumber(
+                "KL",
+                "equivalent KL (nats)",
+                value,
+                ends,
+                "strength of implementations by "
+                f"{shorten(result.equivalent_kl.intervention, 20)} at which \N{GREEK SMALL LETTER RHO} is 1",
+            )
+        )
+    if result.paired is not None:
+        paired = result.paired
+        shares = min(paired.retrieval)
+        out.append(
+            KeyNumber(
+                "pairs",
+                "partner is the nearest",
+                number(shares),
+                interval(paired.retrieval_intervals[paired.retrieval.index(shares)]),
+                f"of {paired.n} edits made in both models, the lower of both ways; chance {number(paired.chance)}",
             )
         )
     return out

@@ -149,6 +149,7 @@ def behaviour(axes: Axes, side: Fingerprint, which: int) -> None:
     middle = side.unedited.logit_difference
     reach = abs(middle) * (limits.max_metric_change or 0.0) if limits else 0.0
     points = np.array([(i.behaviour.kl, i.behaviour.logit_difference) for i in side.admitted]).reshape(-1, 2)
+    main = np.array([i.stratum == side.strata[0] for i in side.admitted], dtype=bool)
     refused = np.array([
         (i.behaviour.kl, i.behaviour.logit_difference) for i in side.implementations
         if not i.admitted and np.isfinite([i.behaviour.kl, i.behaviour.logit_difference]).all()
@@ -159,16 +160,19 @@ def behaviour(axes: Axes, side: Fingerprint, which: int) -> None:
         box = (0, middle - reach), limits.max_kl, 2 * reach
         axes.add_patch(Rectangle(*box, facecolor=RULE, alpha=0.35, linewidth=0, zorder=0))
         axes.add_patch(Rectangle(*box, fill=False, edgecolor=MUTED, linewidth=0.8, zorder=1))
-    axes.scatter(
-        points[:, 0],
-        points[:, 1],
-        s=12,
-        color=SIDES[which],
-        marker=MARKERS[which],
-        alpha=0.75,
-        linewidth=0,
-        label="admitted",
-    )
+    for places, label in ((points[main], "admitted"), (points[~main], "other kinds")):
+        if len(places):
+            axes.scatter(
+                places[:, 0],
+                places[:, 1],
+                s=12,
+                color=SIDES[which] if label == "admitted" else "none",
+                edgecolor="none" if label == "admitted" else SIDES[which],
+                marker=MARKERS[which],
+                alpha=0.75,
+                linewidth=0 if label == "admitted" else 0.6,
+                label=label,
+            )
     if len(refused):
         inside = np.column_stack([refused[:, 0].clip(max=right), refused[:, 1].clip(middle - away, middle + away)])
         axes.scatter(
@@ -189,7 +193,7 @@ def behaviour(axes: Axes, side: Fingerprint, which: int) -> None:
     axes.set_xlabel("KL to the unedited model (nats)")
     axes.set_ylabel("logit difference, answer \N{MINUS SIGN} foil (logits)")
     axes.set_title(shorten(side.model.name, 44))
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, handletextpad=0.1, columnspacing=1.2)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=4, handletextpad=0.1, columnspacing=1.2)
 
 
 def curve(axes: Axes, sides: Sequence[Fingerprint], quantity: str) -> None:
@@ -226,11 +230,11 @@ def curve(axes: Axes, sides: Sequence[Fingerprint], quantity: str) -> None:
             axes.axhline(limit, color=shared, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     axes.set_xscale("symlog", linthresh=1, linscale=0.5)
     axes.set_xlim(-0.15 if min(places) < 1 else 0.9 * min(places), 1.15 * max(places))
-    _plain_ticks(axes.xaxis, [0, *(f * 10**e for e in range(5) for f in (1, 2, 5))])
+    plain_ticks(axes.xaxis, [0, *(f * 10**e for e in range(5) for f in (1, 2, 5))])
     if quantity == "kl":
         axes.set_yscale("symlog", linthresh=0.01, linscale=0.4)
         axes.set_ylim(bottom=0)
-        _plain_ticks(axes.yaxis, [0, 0.01, 0.1, 1, 10, 100])
+        plain_ticks(axes.yaxis, [0, 0.01, 0.1, 1, 10, 100])
     axes.set_xlabel("sites kept, all others replaced (count)")
     axes.set_ylabel("KL to the unedited model (nats)" if quantity == "kl" else "accuracy (share of prompts)")
     axes.legend(loc="best")
@@ -245,7 +249,8 @@ def _gate(side: Fingerprint, quantity: str) -> float | None:
     return None if limits.max_accuracy_drop is None else side.unedited.accuracy - limits.max_accuracy_drop
 
 
-def _plain_ticks(axis: Axis, places: Sequence[float]) -> None:
+def plain_ticks(axis: Axis, places: Sequence[float]) -> None:
+    """Label ``places`` with plain numbers, which a logarithmic axis would write as powers of ten."""
     axis.set_major_locator(FixedLocator(places))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())

@@ -19,9 +19,10 @@ from congruity.results import Comparison, Congruity
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Kind = Literal["heatmap", "strip", "behaviour", "circuit", "curve"]
+Kind = Literal["heatmap", "strip", "behaviour", "circuit", "curve", "sensitivity"]
 COLUMN, PAGE = 3.3, 6.9  # inches: one column and the full width of a two-column paper
-HEIGHTS: Mapping[str, float] = {"heatmap": 2.65, "strip": 2.5, "behaviour": 2.6, "circuit": 2.6, "curve": 2.3}
+HEIGHTS: Mapping[str, float] = {"heatmap": 2.65, "strip": 2.5, "behaviour": 2.6, "circuit": 2.6, "curve": 2.3,
+                                "sensitivity": 2.5}  # fmt: skip
 # Inches left, below, right, above each panel. By hand: automatic layouts cut the square map's labels, and they draw
 # every figure twice, which was half of the time of a report.
 MARGINS: Mapping[str, tuple[float, float, float, float]] = {
@@ -30,6 +31,7 @@ MARGINS: Mapping[str, tuple[float, float, float, float]] = {
     "behaviour": (0.46, 0.60, 0.14, 0.21),
     "circuit": (0.40, 0.34, 0.62, 0.21),
     "curve": (0.50, 0.37, 0.06, 0.06),
+    "sensitivity": (0.46, 0.62, 0.08, 0.21),
 }
 TITLES: Mapping[str, str] = {
     "heatmap": "Distances between implementations",
@@ -37,6 +39,7 @@ TITLES: Mapping[str, str] = {
     "behaviour": "What the implementations still do",
     "circuit": "Which sites matter",
     "curve": "Behaviour against circuit size",
+    "sensitivity": "What other implementations would give",
 }
 CAPTIONS: Mapping[str, str] = {
     "heatmap": "Row = from, column = to; the bars on the edges mark the sides. The diagonal, the distance to itself, "
@@ -48,6 +51,9 @@ CAPTIONS: Mapping[str, str] = {
     "circuit": "Outlined: in the circuit, never edited; a bar in an outlined cell: negative score. The colour scale is "
     "a square root, so that small values show.",
     "curve": "Ring: the size that was chosen. Broken line: the gate. Scales: logarithmic above 1 site and 0.01 nats.",
+    "sensitivity": "Left: implementations of one strength, the same on both sides; grey band: the reference, on which "
+    "the verdict rests; thin bars: 95 % intervals of C; broken line: the gate on KL. Right: a warning example: "
+    "a part of B, or of both sides, was made in another way.",
 }
 STYLE: Mapping[str, Any] = {
     "font.family": "sans-serif",
@@ -99,16 +105,17 @@ def figure(comparison: Comparison, kind: Kind, *, panel: int | None = None, titl
     Args:
         comparison: whose fingerprints and result to show.
         kind: "heatmap" (all distances) and "strip" (distances by group) are 3.3 in wide; "behaviour" (KL and logit
-            difference of every implementation), "circuit" (attribution of every site) and "curve" (behaviour against
-            circuit size) have two panels and are 6.9 in wide.
-        panel: 0 or 1 to draw only that panel of the last three, 3.3 in wide.
+            difference of every implementation), "circuit" (attribution of every site), "curve" (behaviour against
+            circuit size) and "sensitivity" (the result with implementations of other strengths, and with mixes of two
+            interventions, where there are any) have two panels and are 6.9 in wide.
+        panel: 0 or 1 to draw only that panel of the last four, 3.3 in wide.
         title: whether the figure carries its title; off where a caption does.
 
     Returns:
         A `matplotlib.figure.Figure` to save as PDF or SVG; no pyplot state is touched.
 
     Raises:
-        InputError: if a number is NaN or infinite, or the distances that the kind needs were not kept.
+        InputError: if a number is NaN or infinite, or the result does not hold what the kind needs.
         UnknownNameError: if there is no such kind.
         MissingExtraError: if matplotlib is not installed.
 
@@ -121,7 +128,7 @@ def figure(comparison: Comparison, kind: Kind, *, panel: int | None = None, titl
         raise InputError(f"report.plots.figure: panel must be 0, 1 or None, not {panel!r}")
     verify(comparison)
     single = kind in ("heatmap", "strip")
-    shown = (0,) if single else (0, 1) if panel is None else (panel,)
+    shown = (0,) if single else panels_of(comparison, kind) if panel is None else (panel,)
     with style():
         out = _empty(kind, len(shown), title)
         for axes, which in zip(out.axes, shown, strict=True):
@@ -129,6 +136,15 @@ def figure(comparison: Comparison, kind: Kind, *, panel: int | None = None, titl
         if title:
             out.suptitle(TITLES[kind], x=0.01, ha="left", fontsize=8, fontweight="bold")
     return out
+
+
+def panels_of(comparison: Comparison, kind: Kind) -> tuple[int, ...]:
+    """Return the panels that there are: without mixes of interventions, "sensitivity" has one."""
+    if kind == "sensitivity":
+        from congruity.report.sensitivity_panels import mixes_of, require_sensitivity
+
+        return (0, 1) if mixes_of(require_sensitivity(comparison.result)) else (0,)
+    return (0,) if kind in ("heatmap", "strip") else (0, 1)
 
 
 def _empty(kind: Kind, panels: int, title: bool) -> Figure:
@@ -146,7 +162,7 @@ def _empty(kind: Kind, panels: int, title: bool) -> Figure:
 
 
 def _draw(axes: Any, comparison: Comparison, kind: Kind, which: int) -> None:
-    from congruity.report import circuit_map, panels
+    from congruity.report import circuit_map, panels, sensitivity_panels
 
     sides = (comparison.a, comparison.b)
     if kind == "heatmap":
@@ -157,6 +173,10 @@ def _draw(axes: Any, comparison: Comparison, kind: Kind, which: int) -> None:
         panels.behaviour(axes, sides[which], which)
     elif kind == "circuit":
         circuit_map.circuit(axes, sides[which])
+    elif kind == "sensitivity" and which == 0:
+        sensitivity_panels.strength(axes, comparison.result, sides)
+    elif kind == "sensitivity":
+        sensitivity_panels.mixes(axes, comparison.result)
     else:
         panels.curve(axes, sides, ("kl", "accuracy")[which])
 
@@ -204,7 +224,21 @@ def alternative(comparison: Comparison, kind: Kind, panel: int = 0) -> str:
             f"Attribution of the {len(side.circuit.scores.sites)} sites of {printable(side.model.name)}; "
             f"{len(side.circuit.sites)} are in the circuit, the largest at {printable(top)}."
         )
+    if kind == "sensitivity":
+        return _alternative_sensitivity(comparison.result, panel, f"{a} and {b}")
     return f"{('KL', 'Accuracy')[panel]} against the number of sites kept, for {a} and {b}."
+
+
+def _alternative_sensitivity(result: Congruity, panel: int, names: str) -> str:
+    from congruity.report.sensitivity_panels import mixes_of, require_sensitivity
+    from congruity.report.wording import number
+
+    found = require_sensitivity(result)
+    if panel == 0:
+        values = "; ".join(f"{point.a}: {number(point.score)}" for point in found.matched())
+        return f"Congruity of {names} with implementations of each kind: {printable(values)}."
+    values = "; ".join(f"{100 * p.shares[1]:.0f} %: {number(p.score)}" for p in mixes_of(found) if p.shares[0] == 0)
+    return f"Congruity of {names} with a share of B's implementations by another intervention: {values}."
 
 
 def _median(values: Any) -> float:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from congruity.errors import InputError
-from congruity.report.wording import interval, number, p_value, printable, sentence, verify_result
+from congruity.report.wording import held, interval, number, p_value, printable, sentence, verify_result
 from congruity.results import Comparison, Congruity
 
 
@@ -76,7 +76,7 @@ def cells(comparison: Comparison) -> tuple[str, ...]:
         comparison.role,
         printable(result.names[0]),
         printable(result.names[1]),
-        f"{number(result.score)} {interval(result.interval)}",
+        f"{number(result.score)} {interval(held(result))}".rstrip(),
         number(result.p_within[0]),
         number(result.p_within[1]),
         number(result.separability),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from congruity.errors import InputError
-from congruity.results import Comparison, Congruity
+from congruity.results import MIN_CLAIM, Closeness, Comparison, Congruity, EquivalentKL, Paired
 from congruity.values import Fingerprint, Gates
 
 MINUS = "\N{MINUS SIGN}"
@@ -135,6 +135,99 @@ def sentence(result: Congruity) -> tuple[str, str, str]:
     return f"{a} and {b}", result.verdict, reason if not reason or reason[-1] in ".!?" else f"{reason}."
 
 
+def held(result: Congruity) -> tuple[float, float] | None:
+    """Return the interval of C; None where no interval holds, as with paired draws, which have no others either."""
+    return result.interval if result.intervals else None
+
+
+def kl_range(found: EquivalentKL) -> tuple[str, str]:
+    """Write an equivalent KL and its 95 % range; outside the KLs measured only on which side of them it lies.
+
+    >>> kl_range(EquivalentKL(0.0049, 0.0046, None, (0.003, 0.01), (1.3, 0.7), "resample"))
+    ('0.0049', '[0.0046, ∞]')
+    >>> kl_range(EquivalentKL(None, None, 0.01, (0.01,), (0.5,), "resample", "below"))
+    ('< 0.010', '[0.00, 0.010]')
+    >>> kl_range(EquivalentKL(None, None, None, (0.01,), (0.9,), "resample", "below"))  # on which side is not shown
+    ('-', '[0.00, ∞]')
+    """
+    ends = interval((0.0 if found.low is None else found.low, math.inf if found.high is None else found.high))
+    if found.value is not None:
+        return number(found.value), ends
+    if found.low is None and found.high is None:
+        return MISSING, ends
+    return (f"< {number(found.kls[0])}" if found.where == "below" else f"> {number(found.kls[-1])}"), ends
+
+
+def unit(found: Closeness) -> str:
+    """Say what rho is relative to: "resample at KL 0.01", and what each side is where they share no KL."""
+    if found.kinds is None:
+        made = "several interventions" if found.intervention is None else printable(found.intervention)
+        return made if found.kl is None else f"{made} at KL {found.kl:g}"
+    kinds = " and ".join(map(printable, dict.fromkeys(found.kinds)))
+    if found.kinds[0] == found.kinds[1] and found.kl is not None:
+        return kinds
+    reached = "" if found.mean_kls is None else f", mean KL {' and '.join(map(number, found.mean_kls))}"
+    return f"{kinds}{reached}"
+
+
+def details(result: Congruity) -> list[str]:
+    """Return what a reader needs besides verdict and key numbers: rho, equivalent KL, sensitivity, paired edits."""
+    out = []
+    near = result.closeness
+    if near is not None:
+        than = "than models are {} their implementations on average over both sides"
+        if near.within is None:
+            claim = f"no claim follows, as {_unclaimed(result, near)}"
+        elif near.within:
+            claim = f"the two models are closer to each other {than.format('to')}"
+        elif (near.over_prompts or near.interval)[0] > 1:
+            claim = f"the two models are farther from each other {than.format('from')}"
+        else:
+            claim = f"whether the two models are closer to each other {than.format('to')} is not shown"
+        prompts = "" if near.over_prompts is None else f", over prompts too {interval(near.over_prompts)}"
+        out.append(f"rho = {number(near.rho)} {interval(near.interval)}{prompts} ({unit(near)}): {claim}.")
+    if result.equivalent_kl is not None:
+        value, ends = kl_range(result.equivalent_kl)
+        value = "not known" if value == MISSING else value
+        out.append(
+            f"Equivalent KL {value} {ends} nats: the strength at which implementations by "
+            f"{printable(result.equivalent_kl.intervention)} are as far from their model as the two models are from "
+            "each other."
+        )
+    if result.sensitivity is not None and result.sensitivity.sentence not in result.reason:
+        out.append(printable(result.sensitivity.sentence))
+    if result.paired is not None:
+        out.append(_of_paired(result.paired))
+    return out
+
+
+def _unclaimed(result: Congruity, near: Closeness) -> str:
+    if result.verdict == "not applicable":
+        return "a side cannot do the task"
+    if near.kl is None or near.intervention is None:
+        return "the sides were not drawn to one KL by one intervention"
+    if (min(result.n) if result.paired is None else result.paired.n) < MIN_CLAIM:
+        return f"fewer than {MIN_CLAIM} implementations on a side are too few for it"
+    return "the sides were not made alike"
+
+
+def _of_paired(found: Paired) -> str:
+    ratio = "" if found.ratio is None else (
+        f", {number(found.ratio)} {interval(found.ratio_interval)} times that of the unedited models"
+    )  # fmt: skip
+    tied = [
+        f"{what} correlates at {number(one.correlation)} {interval(one.interval)} ({p_equation(one.p_value)}; standard "
+        f"deviations {number(one.spread[0])} and {number(one.spread[1])})"
+        for what, one in (("log KL", found.log_kl), ("the change of the logit difference", found.metric))
+        if one is not None
+    ]
+    return (
+        f"The same {found.n} edits in both models: paired distance {number(found.distance)}{ratio}; the partner is the "
+        f"nearest for {number(found.retrieval[0])} and {number(found.retrieval[1])} of them (chance "
+        f"{number(found.chance)}){'; ' if tied else ''}{' and '.join(tied)}."
+    )
+
+
 def gates(side: Fingerprint) -> Gates | None:
     """Return the gates that a fingerprint was made with, or None if its settings do not hold them."""
     found = side.settings.get("gates")
@@ -165,8 +258,8 @@ def verify(comparison: Comparison) -> None:
             "checks": [check.value for check in side.checks],
         }
         for name, value in drawn.items():
-            _finite(value, where + name)
-        _finite(side.settings, f"{where}settings", infinite=True)  # a limit may be switched off
+            require_finite(value, where + name)
+        require_finite(side.settings, f"{where}settings", infinite=True)  # a limit may be switched off
 
 
 def verify_result(result: Congruity) -> None:
@@ -174,10 +267,11 @@ def verify_result(result: Congruity) -> None:
     for field in dataclasses.fields(result):
         if field.name not in ("table", "side"):  # a DistanceTable checks itself
             where = f"result of {result.names[0]!r} and {result.names[1]!r}: {field.name}"
-            _finite(getattr(result, field.name), where, infinite=field.name == "provenance")
+            require_finite(getattr(result, field.name), where, infinite=field.name == "provenance")
 
 
-def _finite(value: object, where: str, *, infinite: bool = False) -> None:
+def require_finite(value: object, where: str, *, infinite: bool = False) -> None:
+    """Raise `InputError`, naming the place, if a number anywhere in ``value`` is NaN or, unless allowed, infinite."""
     for path, leaf in _numbers(value, where):
         if math.isnan(leaf) or (math.isinf(leaf) and not infinite):
             raise InputError(f"{path} is {leaf}; a report shows only finite numbers")
