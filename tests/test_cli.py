@@ -131,6 +131,7 @@ MISTAKES: list[tuple[str, Callable[[Path], tuple[object, ...]], str]] = [
     ("strength", lambda d: ("fingerprint", "smollm2-135m", "-o", d / "x.safetensors", "--kl", "-1"), "kl = -1.0 must"),
     ("finder", lambda d: ("fingerprint", "smollm2-135m", "-o", d / "x.safetensors", "--finder", "patchin"), "patching"),
     ("write", lambda d: ("fingerprint", "smollm2-135m", "-o", d / "x.safetensors", "--intervention", "men"), "'mean'"),
+    ("copies", lambda d: ("fingerprint", "m", "-o", d / "x.safetensors", "--copies", "luck"), "kind is 'luck'"),
     ("by", lambda d: ("fingerprint", "smollm2-135m", "-o", d / "x.safetensors", "--by", "luck"), "by = 'luck'"),
     ("prompts", lambda d: ("demo", "--prompts", "2"), "n = 2 prompts are too few"),
     ("no gguf", lambda d: ("doctor", d / "x.gguf"), "no such GGUF file"),

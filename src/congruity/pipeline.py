@@ -12,6 +12,7 @@ import numpy as np
 from congruity import distances
 from congruity.errors import InputError, NotApplicableError
 from congruity.fingerprints import fingerprint, loaded
+from congruity.implement import Budget
 from congruity.inference import check_settings
 from congruity.protocols import Distance, Model, Progress, Task, silent
 from congruity.results import Comparison, Congruity
@@ -103,6 +104,9 @@ def compared(
     if looks is not None:
         if folds or paired or "n" in options:
             raise InputError("compare: looks set which implementations are used, and do not go with n, folds or paired")
+        kinds = options.get("intervention")
+        if len(options.get("budget", Budget()).kls) > 1 or (isinstance(kinds, (list, tuple)) and len(kinds) > 1):
+            raise InputError("compare: looks decide on one kind of implementations; pass one KL and one intervention")
         first, second = (_Growing(side, own, seed, options) for side, own in shared((a, b), task))
         return until_decided(
             (first, second), distance, looks=looks, margin=margin, alpha=alpha, seed=seed, progress=progress

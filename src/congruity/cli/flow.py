@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -89,6 +89,10 @@ def fingerprint(
     edits_of: Annotated[
         Path | None, typer.Option(help="Make the edits of this fingerprint instead of drawing some (paired masks).")
     ] = None,
+    copies: Annotated[
+        str | None,
+        typer.Option(help="Implementations are copies with changed weights instead: noise, permute or rotate."),
+    ] = None,
     max_kl: Annotated[float, typer.Option(help="Gate: largest mean KL to the unedited model, nats.")] = 0.1,
     control: Annotated[bool, typer.Option("--control", help="Accept a model that cannot do the task.")] = False,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub id.")] = None,
@@ -99,7 +103,8 @@ def fingerprint(
     """Make a model's fingerprint: what it contributes to any comparison, in one small file."""
     from congruity import finders, interventions, store, tasks
     from congruity.clock import Clock
-    from congruity.errors import StoreError
+    from congruity.copies import fingerprint_of_copies
+    from congruity.errors import InputError, StoreError
     from congruity.fingerprints import fingerprint as make
     from congruity.implement import Budget
     from congruity.models import load_model
@@ -115,23 +120,31 @@ def fingerprint(
     gates = Gates(max_kl=max_kl)
     clock = Clock()
     with progress_bars(quiet) as progress:
-        with clock("load"):
-            loaded = load_model(model, revision=revision, device=device)
-        made = make(
-            chosen,
-            loaded,
-            finder=which,
-            intervention=how,
-            n=n,
-            seed=seed,
-            budget=budget,
-            gates=gates,
-            edits_of=other,
-            circuit=None if other is None else other.circuit,
-            require_task=not control,
-            progress=progress,
-            clock=clock,
-        )
+        if copies is not None:
+            if other is not None or len(budget.kls) > 1:
+                raise InputError("fingerprint: copies takes one --kl, and does not go with --edits-of")
+            made = fingerprint_of_copies(
+                chosen, model, intervention=how[0], kind=copies, n=n, kl=budget.kls[0], seed=seed, gates=gates,
+                progress=progress,
+            )  # fmt: skip
+        else:
+            with clock("load"):
+                loaded = load_model(model, revision=revision, device=device)
+            made = make(
+                chosen,
+                loaded,
+                finder=which,
+                intervention=how,
+                n=n,
+                seed=seed,
+                budget=budget,
+                gates=gates,
+                edits_of=other,
+                circuit=None if other is None else other.circuit,
+                require_task=not control,
+                progress=progress,
+                clock=clock,
+            )
     path = made.save(out)
     facts = summary(made) | {"path": str(path), "seconds": {k: round(v, 2) for k, v in clock.seconds.items()}}
     if json_output:
@@ -181,6 +194,7 @@ def compare(
 ) -> None:
     """Decide whether two sides share an interpretation, as far as their implementations show."""
     from congruity import distances, interventions, pipeline, store, tasks
+    from congruity.errors import InputError
     from congruity.implement import Budget
     from congruity.inference import standing
     from congruity.report import html
@@ -211,8 +225,13 @@ def compare(
             **options,
         )
     result = comparison.result
-    can_place = any(known) and result.rho is not None
-    placed = standing(result, equivalent=known[0], different=known[1]) if can_place else None
+    placed = None
+    if any(known) and result.rho is not None:
+        try:
+            placed = standing(result, equivalent=known[0], different=known[1])
+        except InputError as error:  # known comparisons of another kind: no reason to lose this one
+            result = replace(result, warnings=(*result.warnings, f"no place among the known comparisons: {error}"))
+            comparison = replace(comparison, result=result)
     report = store.write_bytes(
         html.page([comparison], title=f"{result.names[0]} and {result.names[1]}").encode(), out / "report.html"
     )

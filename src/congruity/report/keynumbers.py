@@ -45,7 +45,7 @@ def key_numbers(result: Congruity) -> list[KeyNumber]:
             "separation",
             number(result.separation, sign=True),
             interval(wide("separation"), sign=True),
-            f"P1 + P2 \N{MINUS SIGN} 1; 0 if equal"
+            "P1 + P2 \N{MINUS SIGN} 1; 0 if equal"
             + (f"; total variation at least {number(result.tv_lower)}" if held(result) else ""),
         ),
         KeyNumber(
