@@ -147,7 +147,7 @@ def test_what_looks_refuse() -> None:
     with pytest.raises(InputError, match=r"alpha is 0\.0005; pass a level for all looks between 0\.001 and 0\.2"):
         cg.compare(a, b, distance="cka", looks=LOOKS, alpha=0.0005)
     with pytest.raises(InputError, match="looks decide on one kind of implementations; pass one KL and one interv"):
-        cg.compare(a, b, distance="cka", looks=LOOKS, budget=cg.Budget(kl=(0.01, 0.02)))
+        cg.compare("smollm2-135m", b, distance="cka", looks=LOOKS, budget=cg.Budget(kl=(0.01, 0.02)))
     with pytest.raises(InputError, match="looks set which implementations are used, and do not go with n, folds or"):
         cg.compare(a, b, distance="cka", looks=LOOKS, folds=2)
 
