@@ -1,9 +1,9 @@
 """What strength and pool do to a model's congruity with itself, and changed copies of it at matched strength.
 
 The plan was fixed before any of these numbers was seen: KL .01 (the reference), .003 and .03, seed 0, certified
-spectral distances on 200 prompts, 20 implementations a side. Cut for time, still before any result: 10 a side for the
-second model and the copies, and for the last two kinds below, which cost new draws and are measured on the first model
-only. For a model against itself:
+spectral distances on 200 prompts, 20 implementations a side. Cut for time, still before any result: the second model
+has 10 a side and the reference KL only; the copies have 10, and so have the last two kinds below, which cost new draws
+and are measured on the first model only. For a model against itself:
 
 - same-pool: two disjoint halves of 40 independent draws from the whole pool, at one KL;
 - unmatched: the same halves, one at one KL and one at another;
@@ -39,15 +39,19 @@ _WITH_CIRCUIT = 3
 COPIES = ("+noise=0.01", "+rtn=8", "+rtn=4", "+drop=1", "+random")
 
 
-def self_congruity(runner: Runner, name: str, *, n: int, kinds: bool = True) -> list[dict[str, Any]]:
-    """Return a row for each pair of sides of one model, as the module says; the last two only with ``kinds``."""
+def at_reference(runner: Runner, name: str, *, n: int) -> list[dict[str, Any]]:
+    """Return the row of same-pool at the reference KL alone."""
+    whole = runner.fingerprint(name, n=2 * n, budget=Budget(kl=REFERENCE))
+    return [_row(runner, *_halves(whole, n), how="same-pool")]
+
+
+def self_congruity(runner: Runner, name: str, *, n: int) -> list[dict[str, Any]]:
+    """Return a row for each pair of sides of one model, as the module says."""
     whole = runner.fingerprint(name, n=2 * n, budget=Budget(kl=KLS))
     halves = {kl: _halves(whole.at(Stratum("resample", kl)), n) for kl in KLS}
     rows = [_row(runner, *halves[kl], how="same-pool") for kl in sorted(KLS)]
     for low, high in itertools.combinations(sorted(KLS), 2):
         rows.append(_row(runner, halves[low][0], halves[high][1], how="unmatched"))
-    if not kinds:
-        return rows
     order = stream(runner.seed, "bench pools", name).permutation(len(whole.circuit.pool))
     parts = [[whole.circuit.pool[i] for i in order[k::2]] for k in (0, 1)]
     budget = Budget(kl=REFERENCE)
@@ -76,7 +80,7 @@ def copies(runner: Runner, name: str, other: str, *, n: int, few: int) -> dict[s
         side = runner.fingerprint(changed, n=few, budget=Budget(kl=REFERENCE), circuit=circuit)
         same = _masks(runner, first, changed) if alike else None
         found.append((changed, _judged(runner, first, side, halves=False), same, side))
-    side = runner.fingerprint(other, n=2 * few, budget=Budget(kl=KLS)).at(kind)  # there already
+    side = runner.fingerprint(other, n=2 * few, budget=Budget(kl=REFERENCE))  # there already
     found.append((other, _judged(runner, first, side), None, side))
     by_name = {b: result for b, result, _, _ in found}
     panel = {
