@@ -271,3 +271,19 @@ def test_bench_inference_reports_rates_with_their_errors(run: Run) -> None:
     assert found["seconds_40"] > 0 and found["seconds_200"] > 0 and found["false_different"] <= 1
     p1, p2 = found["truth"]["normal"].values()
     assert abs(p1 - 0.5) < 0.05 and abs(p2 - 0.5) < 0.05
+
+
+@pytest.mark.models
+def test_bench_circuits_measures_against_a_plain_loop(run: Run) -> None:
+    pytest.importorskip("transformers", reason="needs the models extra")
+    code, out, _ = run("bench", "circuits", "--small", "--json", "--quiet")
+    found = json.loads(out)
+    assert code == 0 and {"attribution_speedup", "patching_speedup", "hybrid_overlap", "hybrid_cost_ratio"} <= set(
+        found
+    )
+    assert {"floor_ratio", "peak_rss_mb", "self_congruity", "spearman", "control"} <= set(found)
+    for row in found["by_model"].values():
+        assert row["loop_against_exact"] < 1e-4, "exact patching is exact"
+        assert row["spearman"]["low"] <= row["spearman"]["value"] <= row["spearman"]["high"] + 1e-9
+    for row in found["control"]["measures"].values():
+        assert 0 <= row["low"] <= row["auroc"] <= row["high"] <= 1
