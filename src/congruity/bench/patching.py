@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,22 +51,29 @@ class PlainLoop:
         ]
         self._n = len(examples)
 
-    def effect(self, site: Site) -> tuple[Floats, float]:
-        """Return (prompts,): change of the logit difference with the head replaced, and the seconds that it took.
+    def effects(self, sites: Sequence[Site], done: Callable[[int], None]) -> tuple[Floats, list[float]]:
+        """Return (sites, prompts): change of the logit difference with that head replaced, and the seconds of each.
 
-        The unedited and the counterfactual run are not counted: a loop over heads would make them once.
+        The unedited and the counterfactual run are made once and not counted.
         """
-        projection = self._plain.model.layers[site.layer].self_attn.o_proj
-        other: dict[int, Any] = {}
+        projections = {site.layer: self._plain.model.layers[site.layer].self_attn.o_proj for site in sites}
+        other: dict[tuple[int, int], Any] = {}
 
-        def keep(k: int, z: Any) -> None:
-            other[k] = z.clone()
+        def keep(layer: int) -> Callable[[int, Any], None]:
+            return lambda k, z: other.__setitem__((layer, k), z.clone())
 
-        self._each(projection, keep, counterfactual=True)
-        clean = self._each(projection, lambda k, z: None)
-        start = time.perf_counter()
-        edited = self._each(projection, lambda k, z: self._written(z, other[k], site))
-        return edited - clean, time.perf_counter() - start
+        self._each({projection: keep(layer) for layer, projection in projections.items()}, counterfactual=True)
+        clean, changes, seconds = self._each({}), [], []
+        for number, site in enumerate(sites):
+            done(number)
+
+            def write(k: int, z: Any, site: Site = site) -> Any:
+                return self._written(z, other[site.layer, k], site)
+
+            start = time.perf_counter()
+            changes.append(self._each({projections[site.layer]: write}) - clean)
+            seconds.append(time.perf_counter() - start)
+        return np.array(changes), seconds
 
     def _written(self, z: Any, other: Any, site: Site) -> Any:
         z, width = z.clone(), z.shape[-1] // self._heads
@@ -74,21 +81,21 @@ class PlainLoop:
         z[..., part] = other[..., part]
         return z
 
-    def _each(self, projection: Any, change: Callable[[int, Any], Any], *, counterfactual: bool = False) -> Floats:
+    def _each(self, change: dict[Any, Callable[[int, Any], Any]], *, counterfactual: bool = False) -> Floats:
+        """Return (prompts,) logit differences; ``change`` gives what goes into a module by batch, or None."""
         difference = np.empty(self._n)
         for k, (rows, clean, other, words) in enumerate(self._batches):
-
-            def hook(module: Any, inputs: Any, k: int = k) -> Any:
-                new = change(k, inputs[0])
-                return None if new is None else (new,)
-
-            handle = projection.register_forward_pre_hook(hook)
+            handles = [
+                module.register_forward_pre_hook(lambda _, inputs, new=new, k=k: new(k, inputs[0]))
+                for module, new in change.items()
+            ]
             try:
                 with self._torch.inference_mode():
                     ids = other if counterfactual else clean
                     logits = self._plain(input_ids=ids, use_cache=False, logits_to_keep=1).logits[:, -1]
             finally:
-                handle.remove()
+                for handle in handles:
+                    handle.remove()
             both = logits.gather(1, words)
             difference[rows] = (both[:, 0] - both[:, 1]).double().numpy()
         return difference
@@ -115,12 +122,9 @@ def measure(
     heads = [i for i, site in enumerate(model.sites) if site.kind == "head"]
     sites = [model.sites[i] for i in heads]
     chosen = np.sort(stream(seed, "bench loop", name).choice(len(heads), min(_TIMED, len(heads)), replace=False))
-    effects, seconds = [], []
-    for done, i in enumerate(chosen):
-        progress(f"{name}: plain loop", done, len(chosen))
-        found, took = loop.effect(sites[i])
-        effects.append(found)
-        seconds.append(took)
+    effects, seconds = loop.effects(
+        [sites[i] for i in chosen], lambda done: progress(f"{name}: plain loop", done, len(chosen))
+    )
     every = float(np.mean(seconds)) * len(heads)
     progress(f"{name}: attribution", 0, 1)
     attribution = _timed(model, examples, lambda bound: bound.attributions()[:, heads].mean(axis=0))
