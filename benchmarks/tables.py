@@ -67,11 +67,11 @@ def circuits(found: dict[str, Any]) -> str:
         [
             row["model"],
             f"{row['loop_seconds_all']:.0f} s",
-            f"{row['exact_seconds']:.0f} s ({row['patching_speedup']:.1f} x)",
+            f"{row['exact_seconds']:.0f} s for {row['exact_heads']} heads ({row['patching_speedup']:.1f} x)",
             f"{row['attribution_seconds']:.1f} s ({row['attribution_speedup']:.0f} x)",
             f"{row['spearman']['value']:.3f} [{row['spearman']['low']:.3f}, {row['spearman']['high']:.3f}]",
-            f"{row['hybrid_cost_ratio']:.2f} of exact; overlap {row['hybrid_overlap']:.3f}",
-            f"{row['attribution_overlap']:.3f}",
+            f"{row['hybrid_cost_ratio']:.2f} of exact; overlap {row['hybrid_overlap']:.3f}" if "top" in row else "-",
+            f"{row['attribution_overlap']:.3f}" if "top" in row else "-",
         ]
         for row in found["by_model"].values()
     ]

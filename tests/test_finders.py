@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -251,6 +252,7 @@ def test_what_effects_refuse() -> None:
 @pytest.mark.parametrize("pad", [False, True])
 def test_integrated_gradients_equal_a_loop_of_autograd(architecture: str, pad: bool) -> None:
     module, model = tiny.pair(architecture)
+    module = copy.deepcopy(module)  # the pair is shared, and its weights must keep their gradients
     loop, row, steps = Loop(module), 5, 4
     found = model.bind(EXAMPLES, Resample(), pad=pad).attributions(np.array([row]), steps=steps)[0]
     ids = [

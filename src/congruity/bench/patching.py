@@ -24,6 +24,7 @@ from congruity.protocols import Model, Progress
 from congruity.values import Examples, Floats, Site
 
 _TIMED, _COMPARED, _KEEP = 5, 40, 0.2
+_FEW_HEADS = 100  # of more heads only those drawn for the two comparisons are patched exactly
 
 
 class PlainLoop:
@@ -129,31 +130,52 @@ def measure(
     progress(f"{name}: attribution", 0, 1)
     attribution = _timed(model, examples, lambda bound: bound.attributions()[:, heads].mean(axis=0))
     progress(f"{name}: exact patching", 0, 1)
-    exact = _timed(model, examples, lambda bound: bound.effects(sites))
-    progress(f"{name}: hybrid", 0, 1)
-    hybrid = _timed(model, examples, lambda bound: Hybrid().screened(model, bound))
-    size = round(_KEEP * len(heads))
+    sample = np.sort(stream(seed, "bench spearman", name).choice(len(heads), min(_COMPARED, len(heads)), replace=False))
+    patched = np.arange(len(heads)) if len(heads) <= _FEW_HEADS else np.union1d(sample, chosen)
+    exact = _timed(model, examples, lambda bound: bound.effects([sites[i] for i in patched]))
+    place = {int(head): k for k, head in enumerate(patched)}
     mean = exact.value.mean(axis=0)
-    best, screened = (_top(values, size) for values in (mean, hybrid.value.scores.values[heads]))
-    sample = stream(seed, "bench spearman", name).choice(len(heads), min(_COMPARED, len(heads)), replace=False)
+    agreed = exact.value[:, [place[int(i)] for i in chosen]].T
     return {
         "model": name,
         "prompts": len(examples),
         "heads": len(heads),
         "loop_seconds_a_head": [round(s, 3) for s in seconds],
         "loop_seconds_all": every,
-        "loop_against_exact": float(np.abs(exact.value[:, chosen].T - effects).max() / np.abs(effects).max()),
+        "loop_against_exact": float(np.abs(agreed - effects).max() / np.abs(effects).max()),
         "attribution_seconds": attribution.seconds,
         "attribution_speedup": every / attribution.seconds,
+        "exact_heads": len(patched),
         "exact_seconds": exact.seconds,
         "exact_tflop": exact.flops / 1e12,
-        "patching_speedup": every / exact.seconds,
-        "spearman": _spearman(mean[sample], attribution.value[sample], seed),
+        "patching_speedup": every / len(heads) * len(patched) / exact.seconds,
+        "spearman": _spearman(mean[[place[int(i)] for i in sample]], attribution.value[sample], seed),
+        **_hybrid(name, model, examples, heads, exact, attribution.value, progress),
+    }
+
+
+def _hybrid(
+    name: str,
+    model: Model,
+    examples: Examples,
+    heads: list[int],
+    exact: _Timed,
+    attribution: Floats,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Return what `Hybrid` finds and costs where all heads were patched, else nothing."""
+    if exact.value.shape[1] < len(heads):
+        return {}
+    progress(f"{name}: hybrid", 0, 1)
+    hybrid = _timed(model, examples, lambda bound: Hybrid().screened(model, bound))
+    size, mean = round(_KEEP * len(heads)), exact.value.mean(axis=0)
+    best, screened = (_top(values, size) for values in (mean, hybrid.value.scores.values[heads]))
+    return {
         "hybrid_seconds": hybrid.seconds,
         "hybrid_cost_ratio": hybrid.seconds / (exact.seconds * len(model.sites) / len(heads)),
         "hybrid_share_patched": hybrid.value.cost,
         "hybrid_overlap": len(best & screened) / size,
-        "attribution_overlap": len(best & _top(attribution.value, size)) / size,
+        "attribution_overlap": len(best & _top(attribution, size)) / size,
         "top": size,
     }
 

@@ -65,7 +65,7 @@ class Variant:
     seed: int
 
     def __str__(self) -> str:
-        amount = f"={self.amount!r}" if self.kind.amount else ""
+        amount = f"={repr(self.amount).removesuffix('.0')}" if self.kind.amount else ""
         return f"{self.kind.name}{amount}" + (f":{self.seed}" if self.seed else "")
 
     def __call__(self, module: Any) -> None:
