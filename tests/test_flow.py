@@ -196,6 +196,14 @@ def test_models_are_fingerprinted_by_compare_and_need_a_task(side: cg.Fingerprin
         cg.compare(model, side)
 
 
+def test_a_control_is_edited_as_strongly_as_it_goes_and_says_so() -> None:
+    control = cg.fingerprint(
+        TASK, incapable_model(), n=3, require_task=False, gates=Gates(max_kl=50), budget=cg.Budget(kl=500.0, by="scale")
+    )
+    assert len(control.strata) == 1 and 0 < (control.strata[0].kl or 0) < 500
+    assert control.settings["unreached"][0].startswith("resample at KL 500: a KL of 500 nats is above what all edits")
+
+
 def test_an_incapable_side_is_not_applicable(side: cg.Fingerprint) -> None:
     unable = cg.fingerprint(TASK, incapable_model(), n=6, require_task=False, gates=Gates(max_kl=50), budget=BUDGET)
     assert not unable.capable and unable.accuracy == 0.0

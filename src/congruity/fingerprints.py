@@ -59,7 +59,8 @@ def fingerprint(
             some (paired masks, for models of one architecture); see `congruity.implement.masks`.
         extend: an earlier fingerprint of this model with fewer implementations and otherwise the same arguments: its
             circuit and implementations are kept, and only those that are missing are made.
-        require_task: refuse a model that cannot do the task; False fingerprints it as a control.
+        require_task: refuse a model that cannot do the task; False fingerprints it as a control, at a quarter of the
+            strength that it reaches where that is less than what was asked for (random weights hardly react to edits).
         progress, clock: told how far and how long each stage took.
 
     Returns:
@@ -141,12 +142,14 @@ def fingerprint(
                 continue
             most = reach(bound, circuit, intervention=one, tuned=parts.choose)
             for kl in budget.kls:
-                kind = Stratum(one.name, kl)
                 if trouble := unreachable(kl, most, circuit, intervention=one, budget=budget):
-                    if (one, kl) == (used[0], budget.kls[0]):
+                    unreached.append(f"{Stratum(one.name, kl)}: {trouble}")
+                    if (one, kl) != (used[0], budget.kls[0]):
+                        continue
+                    kl = float(f"{most / 4:.1g}")
+                    if capable or kl <= 0:
                         raise NotApplicableError(f"{model.card.name}: {trouble}")
-                    unreached.append(f"{kind}: {trouble}")
-                    continue
+                kind = Stratum(one.name, kl)
                 for item, outputs in implementations(
                     model, bound, circuit, n=n, kl=kl, intervention=one, budget=budget, gates=gates, unedited=unedited,
                     tuned=parts.choose, measured=parts.report, seed=seed, progress=progress,
