@@ -197,9 +197,8 @@ def test_models_are_fingerprinted_by_compare_and_need_a_task(side: cg.Fingerprin
 
 
 def test_a_control_is_edited_as_strongly_as_it_goes_and_says_so() -> None:
-    control = cg.fingerprint(
-        TASK, incapable_model(), n=3, require_task=False, gates=Gates(max_kl=50), budget=cg.Budget(kl=500.0, by="scale")
-    )
+    budget = cg.Budget(kl=500.0, by="scale", share=0.9)
+    control = cg.fingerprint(TASK, incapable_model(), n=3, require_task=False, gates=Gates(max_kl=50), budget=budget)
     assert len(control.strata) == 1 and 0 < (control.strata[0].kl or 0) < 500
     assert control.settings["unreached"][0].startswith("resample at KL 500: a KL of 500 nats is above what all edits")
 
