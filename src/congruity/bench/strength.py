@@ -77,7 +77,8 @@ def copies(runner: Runner, name: str, other: str, *, n: int, few: int) -> dict[s
     for place, change in enumerate(COPIES):
         alike, changed = place < _WITH_CIRCUIT, f"{name}{change}"
         circuit = first.circuit if alike else None
-        side = runner.fingerprint(changed, n=few, budget=Budget(kl=REFERENCE), circuit=circuit)
+        size = 2 * few if change == COPIES[-1] else few  # as many as the demo makes of its control
+        side = runner.fingerprint(changed, n=size, budget=Budget(kl=REFERENCE), circuit=circuit)
         same = _masks(runner, first, changed) if alike else None
         found.append((changed, _judged(runner, first, side, halves=False), same, side))
     side = runner.fingerprint(other, n=2 * few, budget=Budget(kl=REFERENCE))  # there already
