@@ -89,7 +89,8 @@ def circuits(found: dict[str, Any]) -> str:
         parts.append(
             f"A whole fingerprint of {whole['model']} ({whole['implementations']} implementations) takes "
             f"{whole['seconds']:.0f} s, {whole['floor_ratio']:.2f} times its floor of {whole['floor_seconds']:.0f} s "
-            f"({whole['tflop']:.1f} Tflop at {whole['matmul_gflops']:.0f} Gflop/s); peak {whole['peak_rss_mb']:.0f} MB.\n"
+            f"({whole['tflop']:.1f} Tflop at {whole['matmul_gflops']:.0f} Gflop/s); peak "
+            f"{whole['peak_rss_mb']:.0f} MB.\n"
         )
     parts.append("## A model against itself\n")
     head = [
