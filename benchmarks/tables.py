@@ -84,7 +84,7 @@ def circuits(found: dict[str, Any]) -> str:
         "hybrid",
         "overlap, attribution",
     ]
-    parts.append(_table(head, rows))
+    parts.append(_table(head, rows) if rows else "Not measured in this run.\n")
     if whole is not None:
         parts.append(
             f"A whole fingerprint of {whole['model']} ({whole['implementations']} implementations) takes "
