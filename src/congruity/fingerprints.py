@@ -60,7 +60,7 @@ def fingerprint(
         extend: an earlier fingerprint of this model with fewer implementations and otherwise the same arguments: its
             circuit and implementations are kept, and only those that are missing are made.
         require_task: refuse a model that cannot do the task; False fingerprints it as a control, at a quarter of the
-            strength that it reaches, by scale, where that is less than what was asked for (random weights hardly react).
+            strength that it reaches, by scale, where that is less than was asked for (random weights hardly react).
         progress, clock: told how far and how long each stage took.
 
     Returns:
@@ -146,7 +146,7 @@ def fingerprint(
                     unreached.append(f"{Stratum(one.name, kl)}: {trouble}")
                     if (one, kl) != (used[0], budget.kls[0]):
                         continue
-                    kl = float(f"{most / 4:.1g}")  # noqa: PLW2901 (a control is edited as strongly as it goes)
+                    kl = float(f"{most / 4:.1g}")
                     if capable or kl <= 0:
                         raise NotApplicableError(f"{model.card.name}: {trouble}")
                     budget = dataclasses.replace(budget, by="scale")  # by number it takes hundreds of tries

@@ -13,6 +13,7 @@ from typing import Protocol, Self
 from congruity.values import Behaviour, Edit, Site
 
 _MOST_TRIES = 40  # since the last site that was skipped
+_MOST_OF_ALL = 400
 _BISECT_EVERY = 3  # interpolation alone can creep along one end of the bracket
 
 
@@ -115,7 +116,8 @@ class ByNumber(_Bracketed):
         if self._high - self._low == 1:  # the site between them jumps over the target
             self.skipped.append(self._order.pop(int(self._low)))
             self._high, self._high_kl, self._since = math.inf, math.inf, 0
-        if self._low >= len(self._order) or self._since >= _MOST_TRIES:
+        spent = self._since >= _MOST_TRIES or self._tries >= _MOST_OF_ALL
+        if self._low >= len(self._order) or spent:
             self._give_up()
             return
         last = min(len(self._order), self._high - 1)
