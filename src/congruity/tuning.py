@@ -124,7 +124,7 @@ class ByNumber(_Bracketed):
         self._size = float(min(max(round(self._between()), self._low + 1), last))
 
     def _give_up(self) -> None:
-        if self._since >= _MOST_TRIES:
+        if self._since >= _MOST_TRIES or self._tries >= _MOST_OF_ALL:
             self.trouble = (
                 f"KL {self._kl:g} was not reached in {self._tries} tries: {self._low:.0f} sites give too little"
             )
