@@ -120,7 +120,7 @@ def circuits(found: dict[str, Any]) -> str:
         [row["b"], f"{row['accuracy']:.3f}", *_comparison(row), _standing(row), *_masks(row["paired"])]
         for row in found["copies"]["rows"]
     ]
-    parts.append(_table(head, rows))
+    parts.append(_table(head, rows) if rows else "Not measured in this run.\n")
     control = found["control"]
     parts.append("## Positive control: same behaviour, other mechanism by construction\n")
     losses = [row["loss"] for row in control["networks"]]
