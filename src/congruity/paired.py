@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -65,7 +66,8 @@ def are_paired(a: Fingerprint, b: Fingerprint) -> bool:
 
 def _repeated(keys: Sequence[Hashable]) -> float:
     """Return the share of edits that a side makes more than once."""
-    return sum(list(keys).count(key) > 1 for key in keys) / len(keys)
+    counts = Counter(keys)
+    return sum(counts[key] > 1 for key in keys) / len(keys)
 
 
 def paired(a: Fingerprint, b: Fingerprint, distance: Distance, *, seed: int = 0, progress: Progress = silent) -> Paired:

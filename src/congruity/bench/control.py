@@ -27,7 +27,7 @@ from congruity import distances, measure
 from congruity._digest import plain
 from congruity._random import stream
 from congruity.bench import twins
-from congruity.fingerprints import fingerprint, loaded
+from congruity.fingerprints import fingerprint
 from congruity.implement import Budget, masks
 from congruity.inference import estimate
 from congruity.interventions import Resample
@@ -113,7 +113,7 @@ def _all_sites(model: Model, effects: Floats, clean: Behaviour) -> Circuit:
 
 def _wrapped(module: Any) -> Model:
     """Return the adapter around a copy, as wrapping changes a module."""
-    return loaded(load_model(copy.deepcopy(module), tokenizer=twins.tokenizer(), device="cpu"))
+    return load_model(copy.deepcopy(module), tokenizer=twins.tokenizer(), device="cpu")
 
 
 def _radius(side: Fingerprint) -> float:

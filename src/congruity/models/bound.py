@@ -21,9 +21,9 @@ from torch import Tensor
 from congruity.errors import ModelError
 from congruity.models import exact, gradients
 from congruity.models.background import Background, Moments, moments
-from congruity.models.group import Captured, Group, Prepared
+from congruity.models.group import Captured, Group, Prepared, take
 from congruity.models.hooks import Skipper, hooked, reader, recorder, replacer
-from congruity.models.shortcuts import Start
+from congruity.models.shortcuts import Runs, Start
 from congruity.protocols import Intervention
 from congruity.values import Edit, Floats, Outputs, Site
 
@@ -31,26 +31,14 @@ from congruity.values import Edit, Floats, Outputs, Site
 BATCH_TOKENS = 1536
 
 
-class Backend(Protocol):
+class Backend(Runs, Protocol):
     """What an adapter tells `Bound`: where hooks go and how to run a batch up to the logits of the answer position."""
 
     sites: tuple[Site, ...]
     reads: tuple[str, ...]
-    device: torch.device
 
-    def hook_module(self, hook: str) -> torch.nn.Module: ...
     def computing_module(self, hook: str) -> torch.nn.Module | None: ...  # of an activation replaced only whole
     def matrix_parameters(self, module: torch.nn.Module) -> int: ...
-    def prefix(self, tokens: Tensor) -> Any: ...
-    def logits(
-        self,
-        tokens: Tensor,
-        prefix: Any,
-        copies: int,
-        padding: Tensor | None,
-        wanted: Tensor | None = None,
-        words: Tensor | None = None,
-    ) -> Tensor: ...  # (wanted rows, vocabulary), or of words (wanted rows, k) only
     def embedding_module(self) -> torch.nn.Module | None: ...  # of whole-number inputs
     def start_hook(self, layer: int) -> str | None: ...  # the activation that a run may start from at this layer
     def starting(self, start: Start) -> AbstractContextManager[None]: ...  # edited at that layer only
@@ -258,7 +246,7 @@ class Bound:
         batch = tokens[index, group.prefix :] if group.prefix else tokens[index]
         batch = batch.repeat(copies, *[1] * (batch.ndim - 1))
         padding = None if group.padding is None else group.padding[index].repeat(copies, 1)
-        cache = None if prefix is None else [tuple(_take(part, index) for part in layer) for layer in prefix]
+        cache = None if prefix is None else [tuple(take(part, index) for part in layer) for layer in prefix]
         self.flops += self.backend.forward_flops(
             len(batch) * group.positions,
             len(batch) if wanted is None else len(wanted),
@@ -275,7 +263,7 @@ class Bound:
         """Replace as far as ``masks`` say, and leave out the computations that nothing else needs."""
         skips, replacers, selectors = {}, {}, []
         for hook, mask in masks.items():
-            replacement = _take(ready.replacements[hook], index)
+            replacement = take(ready.replacements[hook], index)
             module = self.backend.computing_module(hook) if mask.shape[1] == 1 else None
             whole = mask == 1
             if module is None or not whole.any():
@@ -323,11 +311,6 @@ class Bound:
         for name, values in layers.items():
             if not np.isfinite(values).all():
                 raise ModelError(f"NaN or infinite activations at {name}; try dtype='float32' or check the weights")
-
-
-def _take(values: Tensor, index: Tensor) -> Tensor:
-    """Return the rows ``index``, in ascending order, without a copy if these are all."""
-    return values if len(index) == len(values) else values[index]
 
 
 def _logit_difference(logits: Tensor, answers: Tensor, foils: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from congruity.errors import ModelError
-from congruity.models.group import Group
+from congruity.models.group import Group, take
 from congruity.models.hooks import hooked, retainer, tensor
 from congruity.values import Floats
 
@@ -72,9 +72,7 @@ def _of_group(bound: Bound, number: int, group: Group, chosen: NDArray[np.intp],
     columns = []
     with torch.no_grad():
         for hook in bound._hooks:
-            replacement = ready.replacements[hook]
-            replacement = replacement if len(index) == len(replacement) else replacement[index]
-            effect = (replacement - kept[hook]) * gradients[hook] / steps
+            effect = (take(ready.replacements[hook], index) - kept[hook]) * gradients[hook] / steps
             columns.append(effect.unflatten(-1, (bound._heads[hook], -1)).sum(dim=(1, 3)))
     return torch.cat(columns, dim=1).double().cpu().numpy()
 

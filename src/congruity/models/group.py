@@ -62,6 +62,11 @@ class Prepared:
         return _kl(self._probabilities[row], self.logits[row], edited)
 
 
+def take(values: Tensor, index: Tensor) -> Tensor:
+    """Return the rows ``index``, in ascending order, without a copy if these are all."""
+    return values if len(index) == len(values) else values[index]
+
+
 def _kl(probabilities: Tensor, clean: Tensor, edited: Tensor) -> float:
     """Return KL(clean || edited) in nats of one prompt, from clean probabilities and both logits (vocabulary,).
 

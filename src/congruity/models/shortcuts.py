@@ -26,7 +26,7 @@ _UNUSUAL = (RuntimeError, TypeError, ValueError, AttributeError, IndexError, Key
 
 
 class Runs(Protocol):
-    """The part of a language model's adapter that the proofs need."""
+    """The part of an adapter that runs a batch, which is all that the proofs need."""
 
     device: torch.device
 
@@ -40,7 +40,7 @@ class Runs(Protocol):
         padding: Tensor | None,
         wanted: Tensor | None = None,
         words: Tensor | None = None,
-    ) -> Tensor: ...
+    ) -> Tensor: ...  # (wanted rows, vocabulary), or of words (wanted rows, k) only
 
 
 # ------------------------------------------------------------------------------------------------------ leaving out
