@@ -37,7 +37,7 @@ def run(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
         del model, loop
     runner = Runner(task, seed, progress=progress)
     rows = strength.self_congruity(runner, FIRST, n=20)
-    rows += strength.at_reference(runner, SECOND, n=10)
+    rows += strength.self_congruity(runner, SECOND, n=20)
     copies = strength.copies(runner, FIRST, SECOND, n=20, few=10)
     return _summary(speeds, whole) | {
         "self_congruity": rows,
