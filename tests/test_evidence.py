@@ -253,3 +253,5 @@ def test_a_network_whose_answer_comes_from_one_site_has_that_circuit() -> None:
     assert dict(found.curve)[1] == pytest.approx(1) and found.cpr == pytest.approx(1 - 1 / 18)
     with pytest.raises(InputError, match="-1 random circuits"):
         cg.discover(tiny.LastToken(n=64), tiny.module_model(), n_random=-1)
+    with pytest.raises(InputError, match="5 prompts cannot be split"):
+        cg.discover(tiny.LastToken(n=5), tiny.module_model())

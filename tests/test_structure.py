@@ -94,12 +94,13 @@ HEIGHT |= {
     "judgement": 6,
     "sequential": 7,
     "sensitivity": 7,
-    "fingerprints": 7,
-    "pipeline": 8,
-    "runner": 8,
+    "subject": 7,
+    "fingerprints": 8,
+    "pipeline": 9,
+    "runner": 9,
 }
 HEIGHT |= {"circuit_file": 2, "discovery": 8, "copies": 8}
-HEIGHT |= {"demo": 9, "bench": 9, "family": 9, "cli": 10}
+HEIGHT |= {"demo": 10, "bench": 10, "family": 10, "cli": 11}
 
 
 @every_module

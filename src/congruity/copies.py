@@ -15,11 +15,11 @@ from congruity._random import stream
 from congruity._versions import versions
 from congruity.circuit import split
 from congruity.errors import InputError, NotApplicableError
-from congruity.fingerprints import loaded
 from congruity.implement import Budget
 from congruity.judgement import MIN_ACCURACY
 from congruity.protocols import Intervention, Model, Progress, Task, silent
 from congruity.represent import represent
+from congruity.subject import loaded
 from congruity.tuning import ByScale
 from congruity.values import (
     Circuit,

@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from congruity import doctor
 from congruity._versions import versions
-from congruity.circuit import find_circuit, split
+from congruity.circuit import find_circuit
 from congruity.clock import Clock
-from congruity.errors import InputError, NotApplicableError
+from congruity.errors import InputError
 from congruity.evidence import evidence
 from congruity.finders import Attribution
-from congruity.fingerprints import loaded
 from congruity.interventions import Resample
-from congruity.judgement import MIN_ACCURACY, incapable
 from congruity.protocols import Finder, Intervention, Progress, Task, silent
+from congruity.subject import loaded, subject
 from congruity.values import Circuit, Gates
 
 
@@ -48,6 +46,7 @@ def discover(
 
     Raises:
         ModelError: a self-test failed, or NaN in the model.
+        InputError: too few prompts to find and to measure on different ones.
         TaskError: examples do not fit the model.
         NotApplicableError: the model cannot do the task, the metric does not depend on any site, or the circuit leaves
             nothing to edit.
@@ -62,39 +61,32 @@ def discover(
     gates, clock = gates or Gates(), clock or Clock()
     with clock("load"):
         model = loaded(model)
-        examples = task.examples(model.single_token)
-        bound = model.bind(examples, intervention)
-    with clock("checks"):
-        doctor.require(doctor.run_checks(model, examples, intervention), model.card.name)
-    parts = split(examples.ids, seed)
+    it = subject(task, model, intervention, seed=seed, clock=clock)
+    it.require_capable()
     with clock("circuit"):
-        unedited = next(bound.run([None]))
-        accuracy = float((unedited.logit_difference > 0).mean())
-        if accuracy < MIN_ACCURACY:
-            raise NotApplicableError(incapable(model.card.name, accuracy, examples.task))
         found = find_circuit(
             model,
-            bound,
+            it.bound,
             finder=finder,
             intervention=intervention,
             gates=gates,
-            parts=parts,
-            unedited=unedited,
+            parts=it.parts,
+            unedited=it.unedited,
             progress=progress,
         )
     with clock("evidence"):
         measured = evidence(
-            bound,
+            it.bound,
             found,
             sites=model.sites,
             intervention=intervention,
-            rows=parts.report,
-            unedited=unedited,
+            rows=it.parts.report,
+            unedited=it.unedited,
             n_random=n_random,
             seed=seed,
             progress=progress,
         )
-    clock.flops += bound.flops
+    clock.flops += it.bound.flops
     return dataclasses.replace(found, evidence=measured)
 
 

@@ -8,21 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from congruity import doctor
 from congruity._digest import digest
 from congruity._versions import versions
-from congruity.circuit import find_circuit, split
+from congruity.circuit import find_circuit
 from congruity.clock import Clock
 from congruity.errors import InputError, NotApplicableError
 from congruity.finders import Attribution
 from congruity.implement import Budget, implementations, reach, repeated, unreachable
 from congruity.interventions import Resample, by_name
-from congruity.judgement import MIN_ACCURACY, incapable
+from congruity.judgement import MIN_ACCURACY
 from congruity.protocols import Finder, Intervention, Model, Progress, Task, silent
 from congruity.represent import represent
+from congruity.subject import loaded, subject
 from congruity.values import Circuit, Edit, Fingerprint, Floats, Gates, Implementation, Queries, Stratum
-
-_FEWEST_PROMPTS = 8
 
 
 def fingerprint(
@@ -86,26 +84,14 @@ def fingerprint(
     budget, gates, clock = budget or Budget(), gates or Gates(), clock or Clock()
     with clock("load"):
         model = loaded(model)
-        examples = task.examples(model.single_token)
-        if len(examples) < _FEWEST_PROMPTS:
-            raise InputError(
-                f"fingerprint: {len(examples)} prompts cannot be split into those that rank sites, choose and measure; "
-                f"use at least {_FEWEST_PROMPTS}"
-            )
-        bound = model.bind(examples, used[0])
-        _require_sites(model, circuit, repeat)
-    with clock("checks"):
-        checks = extend.checks if extend else doctor.run_checks(model, examples, used[0])
-        doctor.require(checks, model.card.name)
+    _require_sites(model, circuit, repeat)
+    it = subject(task, model, used[0], seed=seed, clock=clock, checks=extend.checks if extend else None, read=True)
+    examples, bound, parts, unedited = it.examples, it.bound, it.parts, it.unedited
     queries = Queries(examples.task, examples.digest, examples.ids)
-    parts = split(examples.ids, seed)
+    if require_task:
+        it.require_capable()
+    gates = gates if it.capable else gates.kl_only()
     with clock("circuit"):
-        unedited = next(bound.run([None], read=True))
-        accuracy = float((unedited.logit_difference > 0).mean())
-        capable = accuracy >= MIN_ACCURACY
-        if require_task and not capable:
-            raise NotApplicableError(incapable(model.card.name, accuracy, examples.task))
-        gates = gates if capable else gates.kl_only()
         chosen = settings(finder=which, interventions=used, n=n, seed=seed, budget=budget, gates=gates)
         if circuit is not None:
             chosen |= {"finder": circuit.scores.finder, "finder_parameters": {}, "circuit": digest(circuit)}
@@ -147,7 +133,7 @@ def fingerprint(
                     if (one, kl) != (used[0], budget.kls[0]):
                         continue
                     kl = float(f"{most / 4:.1g}")
-                    if capable or kl <= 0:
+                    if it.capable or kl <= 0:
                         raise NotApplicableError(f"{model.card.name}: {trouble}")
                     budget = dataclasses.replace(budget, by="scale")  # by number it takes hundreds of tries
                 kind = Stratum(one.name, kl)
@@ -165,24 +151,17 @@ def fingerprint(
         queries=queries,
         layers=clean.layers,
         scaling=clean.scaling,
-        accuracy=accuracy,
+        accuracy=it.accuracy,
         unedited=unedited.behaviour(parts.report),
-        capable=capable,
+        capable=it.capable,
         circuit=circuit,
         implementations=tuple(made),
         grams=_stacked(grams),
         clean_gram=clean.gram,
-        checks=checks,
+        checks=it.checks,
         settings=chosen | _noted(extend, unreached, skipped),
         versions=versions(),
     )
-
-
-def loaded(source: Any) -> Model:
-    """Return a model from anything that `load_model` takes. PyTorch is imported now and not with this module."""
-    from congruity.models import load_model
-
-    return load_model(source)
 
 
 def settings(

@@ -11,13 +11,14 @@ import numpy as np
 
 from congruity import distances
 from congruity.errors import InputError, NotApplicableError
-from congruity.fingerprints import fingerprint, loaded
+from congruity.fingerprints import fingerprint
 from congruity.implement import Budget
 from congruity.inference import check_settings
 from congruity.protocols import Distance, Model, Progress, Task, silent
 from congruity.results import Comparison, Congruity
 from congruity.sensitivity import examined
 from congruity.sequential import until_decided
+from congruity.subject import loaded
 from congruity.values import Fingerprint
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from congruity.bench import control, patching, strength, twins
 from congruity.clock import Clock, matmul_rate, peak_rss_mb
-from congruity.fingerprints import fingerprint, loaded
+from congruity.fingerprints import fingerprint
 from congruity.implement import Budget
 from congruity.models.load import load_model
 from congruity.protocols import Model, Progress, Task
 from congruity.runner import Runner
+from congruity.subject import loaded
 from congruity.tasks import ioi
 
 FIRST, SECOND = "smollm2-135m", "gemma-3-270m"
