@@ -1,0 +1,73 @@
+"""What a family of algorithms is: one function of a short sequence of tokens, and several ways to compute it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from congruity.theory import CausalModel
+
+Tokens = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One way to compute a family's function.
+
+    Attributes:
+        name: short and unique in the family, such as ``parity``.
+        summary: the algorithm in one line.
+        causal: sequence length -> the algorithm as a causal model, from inputs ``x[0]``, ``x[1]``, ... to outputs.
+        program: sequence length -> the same algorithm as a RASP program (needs ``congruity[rasp]``), whose output at
+            a position is the family's.
+    """
+
+    name: str
+    summary: str
+    causal: Callable[[int], CausalModel]
+    program: Callable[[int], Any]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A function with several algorithms.
+
+    Attributes:
+        name: such as ``permutation``.
+        question: what is computed, in one line.
+        vocabulary: sequence length -> how many tokens there are; they are 0, 1, 2, ...
+        truth: tokens (queries, length) -> the answer at each position, (queries, length), written as plainly as can be.
+        classes: sequence length -> how many answers a position has.
+        algorithms: in order.
+    """
+
+    name: str
+    question: str
+    vocabulary: Callable[[int], int]
+    truth: Callable[[Tokens], Tokens]
+    classes: Callable[[int], int]
+    algorithms: tuple[Algorithm, ...]
+
+    def every(self, n: int) -> Tokens:
+        """Return all sequences of n tokens, (vocabulary ** n, n), the last token fastest."""
+        return np.array(list(itertools.product(range(self.vocabulary(n)), repeat=n)), dtype=np.int64)
+
+
+def inputs(tokens: Tokens) -> dict[str, Tokens]:
+    """Return tokens (queries, n) as the inputs of a causal model."""
+    return {place("x", i): tokens[:, i] for i in range(tokens.shape[1])}
+
+
+def place(name: str, i: int) -> str:
+    """Return the name of a variable that exists at each position, such as ``sorted[2]``."""
+    return f"{name}[{i}]"
+
+
+def places(name: str, n: int) -> tuple[str, ...]:
+    """Return such names for positions 0 to n - 1."""
+    return tuple(place(name, i) for i in range(n))

@@ -1,0 +1,186 @@
+"""Deterministic causal models: variables, mechanisms and hard interventions, solved for many queries at once.
+
+THEORY.md, D1 and D2: a model is a set of inputs, an acyclic set of variables with one mechanism each, and outputs. A
+hard intervention replaces the mechanisms of some variables by constants. An interchange takes these constants from the
+model's own run on another input.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import inspect
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from congruity.errors import InputError
+
+Array = NDArray[Any]
+Mechanism = Callable[..., Any]
+_MOST_INPUTS = 10_000_000
+
+
+@dataclass(frozen=True)
+class CausalModel:
+    """A deterministic causal model, written down as plain functions.
+
+    Attributes:
+        inputs: the values that each input may take, in an order that is kept; None for real numbers.
+        mechanisms: for each other variable a function of its parents. The function's arguments name the parents; where
+            names are not identifiers, such as ``sorted[2]``, or their number varies, a pair (parents, function). A
+            function is called with arrays, one entry a query, and returns one.
+        outputs: the variables that are the model's answer.
+        variables: all that are no inputs, each after its parents.
+
+    Raises:
+        InputError: a cycle, a parent that is no variable, a name that is input and variable, an output that is neither.
+
+    >>> model = CausalModel(
+    ...     inputs={"a": range(3), "b": range(3)},
+    ...     mechanisms={"total": lambda a, b: a + b, "even": lambda total: total % 2 == 0},
+    ...     outputs=("even",),
+    ... )
+    >>> model.solve({"a": [0, 1, 2], "b": [1, 1, 1]})["even"]
+    array([False,  True, False])
+    >>> model.solve({"a": [0, 1, 2], "b": [1, 1, 1]}, do={"total": 4})["even"]
+    array([ True,  True,  True])
+    """
+
+    inputs: Mapping[str, Sequence[Any] | None]
+    mechanisms: Mapping[str, Mechanism | tuple[Sequence[str], Mechanism]]
+    outputs: tuple[str, ...]
+    variables: tuple[str, ...] = field(init=False)
+    _parts: dict[str, tuple[tuple[str, ...], Mechanism]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", tuple(self.outputs))
+        object.__setattr__(self, "_parts", {name: _part(name, given) for name, given in self.mechanisms.items()})
+        known = {*self.inputs, *self.mechanisms}
+        if both := sorted(set(self.inputs) & set(self.mechanisms)):
+            raise InputError(f"causal model: {both[0]} is an input and has a mechanism; give one of the two names up")
+        for name, (parents, _) in self._parts.items():
+            if lacking := [parent for parent in parents if parent not in known]:
+                raise InputError(
+                    f"causal model: {name} depends on {lacking[0]}, which is neither an input nor has a mechanism"
+                )
+        if not self.outputs or (lacking := [name for name in self.outputs if name not in known]):
+            missing = f"{lacking[0]} is no variable" if self.outputs else "there is none"
+            raise InputError(f"causal model: outputs must name variables of the model; {missing}")
+        try:
+            order = tuple(graphlib.TopologicalSorter({n: p for n, (p, _) in self._parts.items()}).static_order())
+        except graphlib.CycleError as error:
+            circle = " <- ".join(error.args[1])
+            raise InputError(f"causal model: variables depend on each other in a circle: {circle}") from None
+        object.__setattr__(self, "variables", tuple(name for name in order if name in self._parts))
+
+    def parents(self, name: str) -> tuple[str, ...]:
+        """Return what the mechanism of a variable reads; nothing for an input."""
+        return self._parts[name][0] if name in self._parts else ()
+
+    @property
+    def inner(self) -> tuple[str, ...]:
+        """The variables between inputs and outputs: what an interchange can reach into."""
+        return tuple(name for name in self.variables if name not in self.outputs)
+
+    def solve(self, inputs: Mapping[str, Any], *, do: Mapping[str, Any] | None = None) -> dict[str, Array]:
+        """Return the value of every variable, inputs included, for each of the queries.
+
+        Args:
+            inputs: for each input an array (queries,), or one value for all queries.
+            do: variables that are set, by value or array (queries,), instead of computed: a hard intervention.
+
+        Raises:
+            InputError: an input is missing, unknown or outside its values; ``do`` names no variable; lengths differ; a
+                mechanism gives NaN, or not one value a query.
+        """
+        if unlike := set(self.inputs) ^ set(inputs):
+            raise InputError(f"causal model: inputs are {', '.join(self.inputs)}; {sorted(unlike)[0]} does not fit")
+        set_to = {} if do is None else dict(do)
+        if unknown := sorted(set(set_to) - {*self.inputs, *self._parts}):
+            raise InputError(f"causal model: no variable is named {unknown[0]}; known: {', '.join(self.variables)}")
+        values = {name: np.asarray(set_to.get(name, inputs[name])) for name in self.inputs}
+        set_to = {name: np.asarray(value) for name, value in set_to.items()}
+        try:
+            (n,) = np.broadcast_shapes((1,), *(v.shape for v in (*values.values(), *set_to.values())))
+        except ValueError:
+            shapes = {name: v.shape for name, v in (values | set_to).items() if v.ndim}
+            raise InputError(f"causal model: every input needs one value a query; shapes are {shapes}") from None
+        for name, allowed in self.inputs.items():
+            values[name] = np.broadcast_to(values[name], (n,))
+            _require_allowed(name, values[name], allowed)
+        for name in self.variables:
+            if name in set_to:
+                values[name] = np.broadcast_to(set_to[name], (n,))
+                continue
+            parents, mechanism = self._parts[name]
+            values[name] = _computed(name, mechanism(*(values[parent] for parent in parents)), n)
+        return values
+
+    def interchange(self, base: Mapping[str, Any], source: Mapping[str, Any], names: Sequence[str]) -> dict[str, Array]:
+        """Return every variable on ``base`` where ``names`` have the values that they take on ``source``.
+
+        Source: Geiger et al. 2021, arXiv 2106.02997 (interchange interventions).
+        """
+        there = self.solve(source)
+        if unknown := [name for name in names if name not in there]:
+            raise InputError(f"causal model: no variable is named {unknown[0]}; known: {', '.join(self.variables)}")
+        return self.solve(base, do={name: there[name] for name in names})
+
+    def every_input(self) -> dict[str, Array]:
+        """Return all combinations of input values, the last input fastest.
+
+        Raises:
+            InputError: an input is real, or there are more than ten million combinations.
+        """
+        sizes = {name: -1 if allowed is None else len(allowed) for name, allowed in self.inputs.items()}
+        if real := [name for name, size in sizes.items() if size < 0]:
+            raise InputError(f"causal model: {real[0]} is a real number, so its values cannot be enumerated")
+        if (total := math.prod(sizes.values())) > _MOST_INPUTS:
+            raise InputError(f"causal model: {total:,} inputs are too many to enumerate; draw some of them instead")
+        grids = np.meshgrid(*(np.asarray(list(allowed or ())) for allowed in self.inputs.values()), indexing="ij")
+        return {name: grid.ravel() for name, grid in zip(self.inputs, grids, strict=True)}
+
+    def answers(self, values: Mapping[str, Array]) -> Array:
+        """Return the outputs of solved values, (queries, outputs)."""
+        return np.stack([values[name] for name in self.outputs], axis=1)
+
+    def subsets(self, most: int) -> Iterator[tuple[str, ...]]:
+        """Yield the sets of 1, 2, ..., ``most`` inner variables."""
+        for size in range(1, most + 1):
+            yield from itertools.combinations(self.inner, size)
+
+
+def _part(name: str, given: Mechanism | tuple[Sequence[str], Mechanism]) -> tuple[tuple[str, ...], Mechanism]:
+    if isinstance(given, tuple):
+        parents, mechanism = given
+        return tuple(parents), mechanism
+    if not callable(given):
+        raise InputError(f"causal model: the mechanism of {name} is {given!r}; give a function of its parents")
+    taken = inspect.signature(given).parameters.values()
+    if any(parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) for parameter in taken):
+        raise InputError(f"causal model: {name} takes any number of arguments; give a pair (parents, function)")
+    return tuple(parameter.name for parameter in taken), given
+
+
+def _require_allowed(name: str, values: Array, allowed: Sequence[Any] | None) -> None:
+    if allowed is None:
+        if not np.isfinite(values).all():
+            raise InputError(f"causal model: input {name} holds NaN or infinity")
+        return
+    bad = values[~np.isin(values, np.asarray(list(allowed)))]
+    if bad.size:
+        raise InputError(f"causal model: {name} = {bad[0]} is outside its {len(allowed)} values")
+
+
+def _computed(name: str, value: Any, n: int) -> Array:
+    found = np.asarray(value)
+    if found.shape not in ((), (1,), (n,)):
+        raise InputError(f"causal model: the mechanism of {name} gave shape {found.shape} for {n} queries")
+    if found.dtype.kind in "fc" and not np.isfinite(found).all():
+        raise InputError(f"causal model: the mechanism of {name} gave NaN or infinity")
+    return np.broadcast_to(found, (n,))
