@@ -34,6 +34,14 @@ second counts them on both.
 """
 
 
+_GROUND_TRUTH = """# Networks whose algorithm is known
+
+Made by `python benchmarks/tables.py` from `ground_truth.json` (`{command}`, seed {seed}). What was fixed before any
+result was seen stands in `congruity/bench/ground_truth.py` and `compiled_networks.py`. AUROC: .5 is chance, 1 is right
+every time; groups of {group} networks. A measure that does not beat every nuisance row shows nothing about mechanism.
+"""
+
+
 def inference(found: dict[str, Any]) -> str:
     """Return the page on error rates for the numbers of one run."""
     sizes = sorted({cell["n"] for cell in found["coverage"]})
@@ -146,6 +154,29 @@ def circuits(found: dict[str, Any]) -> str:
         f"p = {over['p_value']:.3g}, {over['verdict']}.\n"
     )
     return "\n".join(parts)
+
+
+def ground_truth(found: dict[str, Any]) -> str:
+    """Return the page on networks whose algorithm is known for the numbers of one run."""
+    parts = [_GROUND_TRUTH.format(**found, group=found["networks"]["group"])]
+    head = ["measure", "read at", "groups: congruity", "groups: mean distance", "pairs", "false alarms", "missed"]
+    for regime, rows in found["regimes"].items():
+        pairs = next(iter(rows.values()))["groups"]
+        parts.append(f"## {regime[0].upper()}{regime[1:]}\n")
+        parts.append(f"{pairs[0]} pairs of groups of one algorithm, {pairs[1]} of different ones.\n")
+        lines = []
+        for name, row in rows.items():
+            lines.append([name, row.get("reading", "-"), *_aurocs(row)])
+            if "recipe" in row:
+                lines.append([name, "the paper's recipe", *_aurocs(row["recipe"])])
+        parts.append(_table(head, lines))
+    return "\n".join(parts)
+
+
+def _aurocs(row: dict[str, Any]) -> list[str]:
+    ends = {"group_auroc": "", "mean_auroc": "mean_", "pair_auroc": "pair_"}
+    areas = [f"{row[key]:.2f} [{row[f'{p}low']:.2f}, {row[f'{p}high']:.2f}]" for key, p in ends.items()]
+    return [*areas, f"{row['false_alarm']:.2f}", f"{row['missed']:.2f}"]
 
 
 def _comparison(row: dict[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from congruity._registry import lookup
 from congruity._versions import machine, versions
-from congruity.bench import circuits, distances, inference
+from congruity.bench import circuits, distances, ground_truth, inference
 from congruity.clock import peak_rss_mb
 from congruity.protocols import Progress
 
@@ -29,6 +29,7 @@ class Benchmark:
 REGISTRY: tuple[Benchmark, ...] = (
     Benchmark("circuits", "patching, strength of implementations, copies, a positive control", circuits.run),
     Benchmark("distances", "ridge against scikit-learn, certified d_repr, memory", distances.run),
+    Benchmark("ground-truth", "networks whose algorithm is known: who tells same from other?", ground_truth.run),
     Benchmark("inference", "size, power and coverage on populations of known truth", inference.run),
 )
 

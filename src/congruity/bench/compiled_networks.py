@@ -1,0 +1,111 @@
+"""Networks for the ground-truth benchmark that were not trained: RASP programs compiled by Tracr, then disguised.
+
+Each network is a disguise of its program of its own: rotation, order of heads and neurons, inert heads, neurons and
+whole blocks. Depth and width are drawn from one range for all algorithms of a family, and inert parts carry the same
+share of the variance in every network (``loudness`` squared, relative to the rest, over all layers), so that neither
+gives the algorithm away. The dial is the loudness: .3, 1, 3 and 10.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from congruity._optional import require
+from congruity._random import stream
+from congruity.algorithms import REGISTRY, Family
+from congruity.protocols import Progress
+
+LOUDNESS = (0.3, 1.0, 3.0, 10.0)
+LENGTH = {"permutation": 5, "sorting": 4, "mode": 5}
+_INPUTS = 160
+_SPARE = 4  # depth is drawn from the deepest program's to this much more
+_EXTRA = (16, 33)  # dimensions that inert parts write to, beyond the widest program
+
+Parts = tuple[str, str, str, NDArray[np.float64]]
+Make = Callable[[str, Progress], Iterator[Parts]]
+
+
+def regimes(seed: int, small: bool) -> dict[str, Make]:
+    """Return what makes the networks of each regime: ``make("choose" or "report", progress)`` yields their parts."""
+    return {
+        f"compiled, loudness {loudness:g}": functools.partial(_made, loudness, seed, small)
+        for loudness in (LOUDNESS[1:2] if small else LOUDNESS)
+    }
+
+
+def inputs(family: Family, seed: int) -> NDArray[np.int64]:
+    """Return inputs on which all networks of a family are read, (inputs, length): half of each answer if they differ.
+
+    Answers are those at the first position. Half are drawn from inputs of the commonest answer, half from the others.
+    """
+    tokens = family.every(LENGTH[family.name])
+    first = family.truth(tokens)[:, 0]
+    common = first == np.bincount(first).argmax()
+    random = stream(seed, "bench ground truth", "inputs", family.name)
+    rows = [
+        random.choice(np.flatnonzero(part), min(_INPUTS // 2, int(part.sum())), replace=False)
+        for part in (common, ~common)
+    ]
+    return np.asarray(tokens[np.sort(np.concatenate(rows))])
+
+
+def _made(loudness: float, seed: int, small: bool, half: str, progress: Progress) -> Iterator[Parts]:
+    count = {"choose": 4, "report": 4} if small else {"choose": 6, "report": 18}
+    families = [family for family in REGISTRY if not small or family.name == "mode"]
+    total, done = sum(len(family.algorithms) for family in families) * count[half], 0
+    for family in families:
+        n, tokens = LENGTH[family.name], inputs(family, seed)
+        plain = [_compiled(family.name, one.name, n) for one in family.algorithms]
+        deepest, widest = max(len(w.layers) for w in plain), max(w.width for w in plain)
+        for one, weights in zip(family.algorithms, plain, strict=True):
+            for number in range(count[half]):
+                progress(f"networks, loudness {loudness:g}, to {half}", done, total)
+                done += 1
+                name = f"{family.name}/{one.name}/{half}-{number}"
+                random = stream(seed, "bench ground truth", name, loudness)
+                make = {
+                    "seed": int(random.integers(2**31)),
+                    "blocks": deepest + int(random.integers(_SPARE + 1)) - len(weights.layers),
+                    "extra": widest + int(random.integers(*_EXTRA)) - weights.width,
+                }
+                yield name, family.name, one.name, _states(weights, make, loudness, tokens)
+    progress(f"networks, loudness {loudness:g}, to {half}", total, total)
+
+
+@functools.cache
+def _compiled(family: str, algorithm: str, n: int) -> Any:
+    return require("congruity.models.tracr", "congruity[models,rasp]", "compiled networks").compiled(
+        family, algorithm, n
+    )
+
+
+def _states(weights: Any, make: dict[str, int], loudness: float, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the residual streams of a disguise whose inert parts carry ``loudness`` squared of the others' variance.
+
+    What inert parts write is proportional to their scale and orthogonal to everything else, so that two runs give it.
+    """
+    module = require("congruity.models.compiled", "congruity[models]", "compiled networks")
+    silent, loud = (_variance(_run(module, weights, make, scale, tokens)) for scale in (0.0, 1.0))
+    scale = loudness * float(np.sqrt(silent / (loud - silent)))
+    return np.asarray(_run(module, weights, make, scale, tokens))
+
+
+def _run(module: Any, weights: Any, make: dict[str, int], scale: float, tokens: NDArray[np.int64]) -> Any:
+    torch = require("torch", "congruity[models]", "compiled networks")
+    network = module.Compiled(module.disguised(weights, scale=scale, **make))
+    seen: list[Any] = []
+    for block in network.blocks:
+        block.register_forward_hook(lambda _, given, output: seen.append(output[:, 1:].float().numpy()))
+    with torch.inference_mode():
+        network(torch.tensor(tokens))
+    return np.stack(seen)
+
+
+def _variance(states: NDArray[np.float64]) -> float:
+    centred = states - states.mean(axis=(1, 2), keepdims=True)
+    return float(np.square(centred, dtype=np.float64).sum())

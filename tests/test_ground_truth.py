@@ -1,0 +1,155 @@
+"""The ground-truth benchmark: its statistics against other implementations, its rules, and entries from outside."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from congruity.bench import ground_truth
+from congruity.bench.ground_truth import Network, congruities
+from congruity.errors import InputError
+from congruity.inference.described import described
+from congruity.protocols import silent
+
+
+def networks(count: int, *, seed: int = 0, apart: float = 3.0) -> list[Network]:
+    """Networks of two algorithms of one family, and one family more: blobs around two centres."""
+    random = np.random.default_rng(seed)
+    centres = {"one": random.normal(size=(2, 8, 3, 4)), "two": random.normal(size=(2, 8, 3, 4))}
+    return [
+        Network(f"{family}/{name}/{i}", family, name, apart * centre + random.normal(size=centre.shape))
+        for family in ("f", "g")
+        for name, centre in centres.items()
+        for i in range(count)
+    ]
+
+
+def test_weighted_congruity_is_that_of_the_estimate_and_leaves_a_network_out_of_its_own_triples() -> None:
+    random = np.random.default_rng(1)
+    points = random.normal(size=(9, 2))
+    table = np.linalg.norm(points[:, None] - points[None], axis=-1) * random.uniform(0.9, 1.1, (9, 9))  # directed
+    a, b = [0, 2, 4, 6], [1, 3, 5, 7, 8]
+    draws = np.concatenate([np.ones((1, 9)), random.multinomial(9, np.full(9, 1 / 9), size=20).astype(float)])
+    found = congruities(table, a, b, draws)
+    rows = [*a, *b]
+    whole = described(table[np.ix_(rows, rows)], [0] * 4 + [1] * 5)
+    assert found[0] == pytest.approx(whole.score, abs=1e-12)
+    compared = 0
+    for value, weights in zip(found[1:], draws[1:], strict=True):
+        copies = [i for i in rows for _ in range(int(weights[i]))]
+        side = [int(i in b) for i in copies]
+        if min(len({i for i in copies if i in part}) for part in (a, b)) < 2:
+            continue
+        expected = described(table[np.ix_(copies, copies)], side, base=[str(i) for i in copies])
+        assert value == pytest.approx(expected.score, abs=1e-12)
+        compared += 1
+    assert compared > 10
+
+
+def test_areas_are_those_of_scikit_learn_with_and_without_weights() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(2)
+    for _ in range(20):
+        values = random.integers(0, 6, size=30).astype(float)  # many ties
+        same = random.random(30) < 0.4
+        same[:2] = True, False
+        weights = random.integers(0, 3, size=30).astype(float)
+        weights[:2] = 1.0
+        assert ground_truth._auroc(values, same) == pytest.approx(metrics.roc_auc_score(same, -values))
+        expected = metrics.roc_auc_score(same, -values, sample_weight=weights)
+        assert ground_truth._auroc(values, same, weights) == pytest.approx(expected)
+
+
+def test_a_row_separates_what_is_separate_and_not_what_is_not() -> None:
+    def row(apart: float) -> dict[str, Any]:
+        found = networks(12, apart=apart)
+        table = ground_truth._by_family(
+            found, lambda rows: ground_truth._built_in("procrustes")([found[i] for i in rows], ground_truth.RECIPE)
+        )
+        assert np.isnan(table[0, -1]) and not np.isnan(table[0, 1]), "families are never compared"
+        return ground_truth._row(table, found, 0, False)
+
+    clear, none = row(3.0), row(0.0)
+    assert clear["group_auroc"] == clear["pair_auroc"] == clear["mean_auroc"] == 1.0
+    assert clear["missed"] == 0.0 and clear["groups"] == [4, 8]
+    assert none["pair_low"] < 0.5 < none["pair_high"] and none["missed"] > 0.5
+    for key in ("", "pair_", "mean_"):
+        assert none[f"{key}low"] <= none[f"{key or 'group_'}auroc"] <= none[f"{key}high"] + 0.05
+
+
+def test_readings_are_what_they_are_called() -> None:
+    states = np.arange(3 * 4 * 2 * 1, dtype=float).reshape(3, 4, 2, 1)
+    network = Network("n", "f", "a", states)
+    (tokens,) = network.read("last layer", "tokens")
+    assert tokens[:, 0].tolist() == [16.0, 19.0, 20.0, 23.0], "one token of each input, positions in turn"
+    (mean,) = network.read("middle layer", "mean")
+    assert mean[:, 0].tolist() == [8.5, 10.5, 12.5, 14.5]
+    assert [part[0, 0] for part in network.read("all layers", "last token")] == [1.0, 9.0, 17.0]
+
+
+def test_an_entry_from_outside_is_judged_like_the_others() -> None:
+    def far(x: Any, y: Any) -> float:
+        return float(np.linalg.norm(x @ x.T - y @ y.T))
+
+    table = ground_truth.entered("mine", far)
+    found = networks(3)
+    values = table(found, ground_truth.RECIPE)
+    x, y = (np.concatenate(list(n.read(*ground_truth.RECIPE)), axis=1) for n in found[:2])
+    assert values[0, 1] == far(x, y) and not values.diagonal().any()
+    shifted = ground_truth.entered("mine", lambda x, y: far(x, y) - 1e6)(found, ground_truth.RECIPE)
+    assert shifted.min() == 0.0 and np.argmax(shifted[0]) == np.argmax(values[0])
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (lambda x, y: float("nan"), r"measure 'mine' gave nan for f/one/0 and f/one/1; it must be a finite number"),
+        (lambda x, y: 1 / 0, r"measure 'mine' raised ZeroDivisionError for shapes \(8, 8\) and \(8, 8\)"),
+        (lambda x, y: "far", "measure 'mine' raised ValueError"),
+    ],
+)
+def test_an_entry_that_cannot_be_used_is_named(entry: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ground_truth.entered("mine", entry)(networks(2), ground_truth.RECIPE)
+
+
+# -------------------------------------------------------------------------------------------- compiled and disguised
+
+
+def test_inputs_are_half_of_the_commonest_answer_and_none_twice() -> None:
+    from congruity import algorithms
+    from congruity.bench import compiled_networks
+
+    for family in algorithms.REGISTRY:
+        tokens = compiled_networks.inputs(family, 0)
+        first = family.truth(tokens)[:, 0]
+        assert len(np.unique(tokens, axis=0)) == len(tokens) >= 128
+        assert 0.3 <= (first == np.bincount(first).argmax()).mean() <= 0.7
+        assert (tokens == compiled_networks.inputs(family, 0)).all()
+
+
+def test_the_small_benchmark_runs_and_loudness_is_what_it_says() -> None:
+    pytest.importorskip("tracr", reason="congruity[rasp]")
+    pytest.importorskip("torch")
+    from congruity import algorithms
+    from congruity.bench import compiled_networks
+
+    found = ground_truth.run(0, True, silent, entries={"constant": lambda x, y: 1.0})["regimes"]
+    (rows,) = found.values()
+    assert {"spectral", "procrustes", "constant", "nuisance: depth"} <= set(rows)
+    assert rows["constant"]["pair_auroc"] == rows["constant"]["group_auroc"] == 0.5, "ties are no evidence"
+    assert all(0 <= rows[name][key] <= 1 for name in rows for key in ("group_auroc", "false_alarm", "missed"))
+    family = algorithms.by_name("mode")
+    weights = compiled_networks._compiled("mode", "frequency", 5)
+    tokens = compiled_networks.inputs(family, 0)
+    make = {"seed": 1, "blocks": 2, "extra": 9}
+    quiet, loud = (
+        compiled_networks._variance(compiled_networks._states(weights, make, loudness, tokens))
+        for loudness in (1e-6, 2.0)
+    )
+    assert loud / quiet == pytest.approx(5.0, rel=1e-3), "1 + loudness squared"
+    names = [list(make("choose", silent)) for make in compiled_networks.regimes(0, True).values()]
+    assert len({part[0] for part in itertools.chain(*names)}) == 12
