@@ -276,13 +276,13 @@ def _worker(other_runs: Any, calls: Any, found: Any) -> None:
 
 
 def test_two_processes_make_one_folder(folder: Path) -> None:
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     other_runs, calls, found = context.Event(), context.Value("i", 0), context.Queue()
     workers = [context.Process(target=_worker, args=(other_runs, calls, found), name=n) for n in ("first", "second")]
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join(60)
     assert [w.exitcode for w in workers] == [0, 0] and calls.value == 1
     assert {found.get(timeout=5) for _ in workers} == {str(folder / "models" / ("1" * 64))}
     assert [p.name for p in (folder / "models").iterdir() if p.suffix != ".lock"] == ["1" * 64]

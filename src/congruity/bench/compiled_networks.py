@@ -22,7 +22,7 @@ from congruity.protocols import Progress
 
 LOUDNESS = (0.3, 1.0, 3.0, 10.0)
 LENGTH = {"permutation": 5, "sorting": 4, "mode": 5}
-_INPUTS = 160
+_INPUTS = 96
 _SPARE = 4  # depth is drawn from the deepest program's to this much more
 _EXTRA = (16, 33)  # dimensions that inert parts write to, beyond the widest program
 
@@ -55,7 +55,7 @@ def inputs(family: Family, seed: int) -> NDArray[np.int64]:
 
 
 def _made(loudness: float, seed: int, small: bool, half: str, progress: Progress) -> Iterator[Parts]:
-    count = {"choose": 4, "report": 4} if small else {"choose": 6, "report": 18}
+    count = {"choose": 4, "report": 4} if small else {"choose": 4, "report": 18}
     families = [family for family in REGISTRY if not small or family.name == "mode"]
     total, done = sum(len(family.algorithms) for family in families) * count[half], 0
     for family in families:
