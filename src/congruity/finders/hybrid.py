@@ -56,8 +56,8 @@ class Hybrid:
     effect without bias at every site, also where attribution is wrong (rounds that look at what came before add a
     little). All sites are patched exactly on the share ``audit`` of the prompts, and on at least six. The rest of the
     ``budget``, a share of all pairs of site and prompt, goes in rounds to the sites that are nearest to a cut, in
-    standard errors: each is patched on as many prompts again. There are two cuts: the top ``keep`` of all sites, and the top ``keep`` of those of each kind
-    (heads, MLPs).
+    standard errors: each is patched on as many prompts again. There are two cuts: the top ``keep`` of all sites, and
+    the top ``keep`` of those of each kind (heads, MLPs).
     Source: the estimator is the difference estimator of survey sampling (Cochran 1977, "Sampling Techniques", ch. 7);
     the rounds follow Kalyanakrishnan et al. 2012, "PAC Subset Selection in Stochastic Multi-armed Bandits" (LUCB).
 
