@@ -3,7 +3,7 @@
 Each network is a disguise of its program of its own: rotation, order of heads and neurons, inert heads, neurons and
 whole blocks. Depth and width are drawn from one range for all algorithms of a family, and inert parts carry the same
 share of the variance in every network (``loudness`` squared, relative to the rest, over all layers), so that neither
-gives the algorithm away. The dial is the loudness: .3, 1, 3 and 10.
+gives the algorithm away. The dial is the loudness: 1, 3 and 10.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from congruity._random import stream
 from congruity.algorithms import REGISTRY, Family
 from congruity.protocols import Progress
 
-LOUDNESS = (0.3, 1.0, 3.0, 10.0)
+LOUDNESS = (1.0, 3.0, 10.0)
 LENGTH = {"permutation": 5, "sorting": 4, "mode": 5}
 _INPUTS = 96
 _SPARE = 4  # depth is drawn from the deepest program's to this much more
@@ -34,7 +34,7 @@ def regimes(seed: int, small: bool) -> dict[str, Make]:
     """Return what makes the networks of each regime: ``make("choose" or "report", progress)`` yields their parts."""
     return {
         f"compiled, loudness {loudness:g}": functools.partial(_made, loudness, seed, small)
-        for loudness in (LOUDNESS[1:2] if small else LOUDNESS)
+        for loudness in (LOUDNESS[:1] if small else LOUDNESS)
     }
 
 
