@@ -167,8 +167,6 @@ def ground_truth(found: dict[str, Any]) -> str:
         lines = []
         for name, row in rows.items():
             lines.append([name, row.get("reading", "-"), *_aurocs(row)])
-            if "recipe" in row:
-                lines.append([name, "the paper's recipe", *_aurocs(row["recipe"])])
         parts.append(_table(head, lines))
     return "\n".join(parts)
 

@@ -139,7 +139,7 @@ def test_the_small_benchmark_runs_and_loudness_is_what_it_says() -> None:
 
     found = ground_truth.run(0, True, silent, entries={"constant": lambda x, y: 1.0})["regimes"]
     (rows,) = found.values()
-    assert {"spectral", "procrustes", "constant", "nuisance: depth"} <= set(rows)
+    assert {"ridge", "ridge, the paper's recipe", "procrustes", "constant", "nuisance: depth"} <= set(rows)
     assert rows["constant"]["pair_auroc"] == rows["constant"]["group_auroc"] == 0.5, "ties are no evidence"
     assert all(0 <= rows[name][key] <= 1 for name in rows for key in ("group_auroc", "false_alarm", "missed"))
     family = algorithms.by_name("mode")

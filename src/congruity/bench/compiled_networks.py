@@ -55,7 +55,7 @@ def inputs(family: Family, seed: int) -> NDArray[np.int64]:
 
 
 def _made(loudness: float, seed: int, small: bool, half: str, progress: Progress) -> Iterator[Parts]:
-    count = {"choose": 4, "report": 4} if small else {"choose": 4, "report": 18}
+    count = {"choose": 4, "report": 4} if small else {"choose": 3, "report": 12}
     families = [family for family in REGISTRY if not small or family.name == "mode"]
     total, done = sum(len(family.algorithms) for family in families) * count[half], 0
     for family in families:
