@@ -102,7 +102,25 @@ def test_a_model_without_inputs_values_that_are_set_and_reals() -> None:
         (lambda: CausalModel({"x": None}, {}, ("y",)), "y is no variable"),
         (lambda: CausalModel({"x": None}, {}, ()), "there is none"),
         (lambda: CausalModel({"x": None}, {"y": 3}, ("y",)), "the mechanism of y is 3"),  # type: ignore[dict-item]
-        (lambda: CausalModel({"x": None}, {"y": lambda *x: x}, ("y",)), "any number of arguments"),
+        (lambda: CausalModel({"x": None}, {"y": lambda *x: x}, ("y",)), "do not name its parents"),
+        (lambda: CausalModel({"x": None}, {"y": max}, ("y",)), "do not name its parents"),
+        (lambda: CausalModel({"x": None}, {"y": np.abs}, ("y",)), "do not name its parents"),
+        (lambda: CausalModel({"x": None}, {"y": lambda *, x: x}, ("y",)), "do not name its parents"),
+        (lambda: CausalModel({"x": None}, {"y": (("x",), 3)}, ("y",)), "is a tuple, but no pair"),  # type: ignore[dict-item]
+        (lambda: CausalModel({"x": None}, {"y": (("x",),)}, ("y",)), "is a tuple, but no pair"),  # type: ignore[dict-item]
+        (lambda: CausalModel({"x": None}, {"y": ("x", lambda x: x)}, ("y",)), "is a tuple, but no pair"),
+        (lambda: CausalModel({"x": [(0, 1), (1, 0)]}, {"y": lambda x: x}, ("y",)), r"the values of x are \[\(0, 1\)"),
+        (lambda: CausalModel({"x": ["a", 1]}, {"y": lambda x: x}, ("y",)), "all of one type"),
+        (lambda: CausalModel({"x": [1, 1]}, {"y": lambda x: x}, ("y",)), "give different numbers"),
+        (lambda: SUM.solve({"a": [[1], [1, 2]], "b": 1}), "one value a query"),
+        (lambda: SUM.solve({"a": None, "b": 1}), "a is set to None"),
+        (lambda: SUM.solve({"a": 1, "b": 1}, do={"total": float("nan")}), "total holds NaN"),
+        (lambda: CausalModel({"x": None}, {"y": lambda x: x}, ("y",)).solve({"x": "a"}), "x is a real number"),
+        (lambda: CausalModel({"x": None}, {"y": lambda x: None}, ("y",)).solve({"x": 1.0}), "gave None, which is no"),
+        (
+            lambda: CausalModel({"x": None}, {"y": lambda x: x.max()}, ("y",)).solve({"x": [1.0, 2.0]}),
+            r"shape \(\) for 2",
+        ),
         (lambda: SUM.solve({"a": 1}), "b does not fit"),
         (lambda: SUM.solve({"a": 1, "b": 1, "c": 1}), "c does not fit"),
         (lambda: SUM.solve({"a": 1, "b": 3}), "b = 3 is outside its 3 values"),
@@ -119,7 +137,11 @@ def test_a_model_without_inputs_values_that_are_set_and_reals() -> None:
             r"shape \(2,\) for 3",
         ),
         (lambda: CausalModel({"x": None}, {"y": lambda x: x}, ("y",)).every_input(), "x is a real number"),
-        (lambda: CausalModel({"x": range(10**8)}, {"y": lambda x: x}, ("y",)).every_input(), "100,000,000 inputs"),
+        (lambda: CausalModel({"x": range(10**8)}, {"y": lambda x: x}, ("y",)), "has 100,000,000 values"),
+        (
+            lambda: CausalModel(dict.fromkeys("xyz", range(500)), {"w": lambda x: x}, ("w",)).every_input(),
+            "125,000,000 inputs",
+        ),
         (lambda: responses(CausalModel({"x": range(2)}, {"y": lambda x: x}, ("y",)), {"x": 0}, {"x": 1}), "nothing to"),
     ],
 )
@@ -163,6 +185,22 @@ def test_disagreement_counts_only_where_a_response_changes_something() -> None:
     found, other = on_all_pairs(one), on_all_pairs(two)
     assert found.names == ("p", "q") and disagreement(found, other)[0].tolist() == [0.0, 1.0]
     assert distance(found, other) == 1.0, "q changes outputs, and nothing in the other model does so"
+
+
+def test_domains_keep_their_type_and_may_be_arrays() -> None:
+    flag = CausalModel({"x": [False, True]}, {"y": lambda x: ~x}, ("y",))
+    assert flag.solve({"x": [0, 1]})["y"].tolist() == [True, False], "truth values, and not -1 and -2"
+    numbers = CausalModel({"x": np.arange(3)}, {"y": lambda x: x + 1}, ("y",))  # type: ignore[dict-item]
+    assert numbers.every_input()["x"].tolist() == [0, 1, 2]
+    words = CausalModel({"x": ["a", "b"]}, {"y": lambda x: x == "b"}, ("y",))
+    assert words.solve(words.every_input())["y"].tolist() == [False, True]
+
+
+def test_responses_to_other_queries_are_not_compared() -> None:
+    base, source = all_pairs(SUM)
+    turned = responses(SUM, base, {name: values[::-1] for name, values in source.items()})
+    with pytest.raises(InputError, match="different base or source inputs"):
+        distance(responses(SUM, base, source), turned)
 
 
 def test_models_of_two_functions_are_not_compared() -> None:

@@ -70,15 +70,15 @@ def _minimum(n: int) -> CausalModel:
 
 
 def _counting(n: int) -> CausalModel:
-    def count(v: int) -> Callable[..., Any]:
-        return lambda *x: (np.stack(x) == v).sum(axis=0)
+    def up_to(v: int) -> Callable[..., Any]:
+        return lambda *x: (np.stack(x) <= v).sum(axis=0)
 
     def reached(i: int) -> Callable[..., Any]:
         """How many tokens v have at most i tokens up to v; n - 1 at most."""
-        return lambda *counts: np.minimum((np.cumsum(np.stack(counts), axis=0) <= i).sum(axis=0), n - 1)
+        return lambda *counts: np.minimum((np.stack(counts) <= i).sum(axis=0), n - 1)
 
-    x, counts = places("x", n), places("count", n)
-    mechanisms: dict[str, Any] = {counts[v]: (x, count(v)) for v in range(n)}
+    x, counts = places("x", n), places("up_to", n)
+    mechanisms: dict[str, Any] = {counts[v]: (x, up_to(v)) for v in range(n)}
     return _model(n, mechanisms | {place("sorted", i): (counts, reached(i)) for i in range(n)})
 
 
@@ -100,6 +100,11 @@ FAMILY = Family(
     algorithms=(
         Algorithm("ranks", "rank every token; position i takes the token of rank i", _ranks, _program("ranks")),
         Algorithm("minimum", "take the smallest token that is left, again and again", _minimum, _program("minimum")),
-        Algorithm("counting", "count each token; add the counts up", _counting, _program("counting")),
+        Algorithm(
+            "counting",
+            "count the tokens up to each; position i counts the counts of at most i",
+            _counting,
+            _program("counting"),
+        ),
     ),
 )

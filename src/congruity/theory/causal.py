@@ -30,10 +30,10 @@ class CausalModel:
     """A deterministic causal model, written down as plain functions.
 
     Attributes:
-        inputs: the values that each input may take, in an order that is kept; None for real numbers.
+        inputs: the values that each input may take, of one type and in an order that is kept; None for real numbers.
         mechanisms: for each other variable a function of its parents. The function's arguments name the parents; where
             names are not identifiers, such as ``sorted[2]``, or their number varies, a pair (parents, function). A
-            function is called with arrays, one entry a query, and returns one.
+            function is called with arrays, one entry a query, and returns one (a single value, if it has no parents).
         outputs: the variables that are the model's answer.
         variables: all that are no inputs, each after its parents.
 
@@ -56,10 +56,12 @@ class CausalModel:
     outputs: tuple[str, ...]
     variables: tuple[str, ...] = field(init=False)
     _parts: dict[str, tuple[tuple[str, ...], Mechanism]] = field(init=False, repr=False, compare=False)
+    _domains: dict[str, Array | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", tuple(self.outputs))
         object.__setattr__(self, "_parts", {name: _part(name, given) for name, given in self.mechanisms.items()})
+        object.__setattr__(self, "_domains", {name: _domain(name, allowed) for name, allowed in self.inputs.items()})
         known = {*self.inputs, *self.mechanisms}
         if both := sorted(set(self.inputs) & set(self.mechanisms)):
             raise InputError(f"causal model: {both[0]} is an input and has a mechanism; give one of the two names up")
@@ -103,22 +105,22 @@ class CausalModel:
         set_to = {} if do is None else dict(do)
         if unknown := sorted(set(set_to) - {*self.inputs, *self._parts}):
             raise InputError(f"causal model: no variable is named {unknown[0]}; known: {', '.join(self.variables)}")
-        values = {name: np.asarray(set_to.get(name, inputs[name])) for name in self.inputs}
-        set_to = {name: np.asarray(value) for name, value in set_to.items()}
+        values = {name: _array(name, set_to.get(name, inputs[name])) for name in self.inputs}
+        set_to = {name: _array(name, value) for name, value in set_to.items()}
         try:
             (n,) = np.broadcast_shapes((1,), *(v.shape for v in (*values.values(), *set_to.values())))
         except ValueError:
             shapes = {name: v.shape for name, v in (values | set_to).items() if v.ndim}
             raise InputError(f"causal model: every input needs one value a query; shapes are {shapes}") from None
-        for name, allowed in self.inputs.items():
-            values[name] = np.broadcast_to(values[name], (n,))
-            _require_allowed(name, values[name], allowed)
+        for name, allowed in self._domains.items():
+            values[name] = np.broadcast_to(_allowed(name, values[name], allowed), (n,))
         for name in self.variables:
             if name in set_to:
                 values[name] = np.broadcast_to(set_to[name], (n,))
                 continue
             parents, mechanism = self._parts[name]
-            values[name] = _computed(name, mechanism(*(values[parent] for parent in parents)), n)
+            found = mechanism(*(values[parent] for parent in parents))
+            values[name] = _computed(name, found, n, constant=not parents)
         return values
 
     def interchange(self, base: Mapping[str, Any], source: Mapping[str, Any], names: Sequence[str]) -> dict[str, Array]:
@@ -137,12 +139,12 @@ class CausalModel:
         Raises:
             InputError: an input is real, or there are more than ten million combinations.
         """
-        sizes = {name: -1 if allowed is None else len(allowed) for name, allowed in self.inputs.items()}
+        sizes = {name: -1 if allowed is None else len(allowed) for name, allowed in self._domains.items()}
         if real := [name for name, size in sizes.items() if size < 0]:
             raise InputError(f"causal model: {real[0]} is a real number, so its values cannot be enumerated")
         if (total := math.prod(sizes.values())) > _MOST_INPUTS:
             raise InputError(f"causal model: {total:,} inputs are too many to enumerate; draw some of them instead")
-        grids = np.meshgrid(*(np.asarray(list(allowed or ())) for allowed in self.inputs.values()), indexing="ij")
+        grids = np.meshgrid(*(allowed for allowed in self._domains.values() if allowed is not None), indexing="ij")
         return {name: grid.ravel() for name, grid in zip(self.inputs, grids, strict=True)}
 
     def answers(self, values: Mapping[str, Array]) -> Array:
@@ -155,31 +157,71 @@ class CausalModel:
             yield from itertools.combinations(self.inner, size)
 
 
-def _part(name: str, given: Mechanism | tuple[Sequence[str], Mechanism]) -> tuple[tuple[str, ...], Mechanism]:
+def _part(name: str, given: Any) -> tuple[tuple[str, ...], Mechanism]:
     if isinstance(given, tuple):
-        parents, mechanism = given
-        return tuple(parents), mechanism
+        if len(given) == 2 and callable(given[1]) and not isinstance(given[0], str):
+            return tuple(given[0]), given[1]
+        raise InputError(f"causal model: the mechanism of {name} is a tuple, but no pair ((parent, ...), function)")
     if not callable(given):
         raise InputError(f"causal model: the mechanism of {name} is {given!r}; give a function of its parents")
-    taken = inspect.signature(given).parameters.values()
-    if any(parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) for parameter in taken):
-        raise InputError(f"causal model: {name} takes any number of arguments; give a pair (parents, function)")
+    try:
+        taken = inspect.signature(given).parameters.values()
+    except (TypeError, ValueError):
+        taken = None
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if taken is None or isinstance(given, np.ufunc) or any(parameter.kind not in plain for parameter in taken):
+        raise InputError(
+            f"causal model: the arguments of {name}'s mechanism do not name its parents; give a pair "
+            "((parent, ...), function)"
+        )
     return tuple(parameter.name for parameter in taken), given
 
 
-def _require_allowed(name: str, values: Array, allowed: Sequence[Any] | None) -> None:
+def _domain(name: str, allowed: Sequence[Any] | None) -> Array | None:
     if allowed is None:
-        if not np.isfinite(values).all():
-            raise InputError(f"causal model: input {name} holds NaN or infinity")
-        return
-    bad = values[~np.isin(values, np.asarray(list(allowed)))]
+        return None
+    if len(allowed) > _MOST_INPUTS:
+        raise InputError(f"causal model: {name} has {len(allowed):,} values, too many to list; use None, a real number")
+    listed = list(allowed)
+    values = np.asarray(listed) if len({type(value) for value in listed}) == 1 else None
+    if values is None or values.ndim != 1 or values.dtype.kind not in "biufU" or len(np.unique(values)) < len(values):
+        raise InputError(
+            f"causal model: the values of {name} are {listed[:4]}; give different numbers, truth values or words, all "
+            "of one type"
+        )
+    return values
+
+
+def _array(name: str, value: Any) -> Array:
+    """Return a given value as an array of at most one dimension, of numbers, truth values or words, all finite."""
+    try:
+        found = np.asarray(value)
+    except ValueError:
+        found = np.empty((), dtype=object)
+    if found.dtype.kind not in "biufcU":
+        raise InputError(f"causal model: {name} is set to {value!r}; give a value, or an array of one value a query")
+    if found.dtype.kind in "fc" and not np.isfinite(found).all():
+        raise InputError(f"causal model: {name} holds NaN or infinity")
+    return found
+
+
+def _allowed(name: str, values: Array, allowed: Array | None) -> Array:
+    """Return input values in the type of their domain; raise `InputError` for one outside it."""
+    if allowed is None:
+        if values.dtype.kind == "U":
+            raise InputError(f"causal model: {name} is a real number, and was given {values.flat[0]!r}")
+        return values
+    bad = values.ravel()[~np.isin(values.ravel(), allowed)]
     if bad.size:
         raise InputError(f"causal model: {name} = {bad[0]} is outside its {len(allowed)} values")
+    return values.astype(allowed.dtype)
 
 
-def _computed(name: str, value: Any, n: int) -> Array:
+def _computed(name: str, value: Any, n: int, *, constant: bool) -> Array:
     found = np.asarray(value)
-    if found.shape not in ((), (1,), (n,)):
+    if found.dtype.kind not in "biufcU":
+        raise InputError(f"causal model: the mechanism of {name} gave {value!r}, which is no value")
+    if found.shape != (n,) and not (constant and found.shape in ((), (1,))):
         raise InputError(f"causal model: the mechanism of {name} gave shape {found.shape} for {n} queries")
     if found.dtype.kind in "fc" and not np.isfinite(found).all():
         raise InputError(f"causal model: the mechanism of {name} gave NaN or infinity")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from congruity._digest import digest
 from congruity.errors import InputError
 from congruity.theory.causal import Array, CausalModel
 
@@ -27,11 +28,13 @@ class Responses:
 
     Attributes:
         names: the inner variables.
+        queries: digest of the base and source inputs; responses to other queries are not compared.
         unedited: outputs on the base inputs, (queries, outputs).
         edited: outputs with that variable alone interchanged, (variables, queries, outputs).
     """
 
     names: tuple[str, ...]
+    queries: str
     unedited: Array
     edited: Array
 
@@ -47,8 +50,9 @@ def responses(model: CausalModel, base: _Inputs, source: _Inputs) -> Responses:
             "causal model: no variable lies between inputs and outputs, so there is nothing to interchange"
         )
     there, here = model.solve(source), model.solve(base)
+    queries = digest(*(part[name] for part in (here, there) for name in sorted(model.inputs)))
     edited = [model.answers(model.solve(base, do={name: there[name]})) for name in model.inner]
-    return Responses(model.inner, model.answers(here), np.stack(edited))
+    return Responses(model.inner, queries, model.answers(here), np.stack(edited))
 
 
 def disagreement(a: Responses, b: Responses) -> NDArray[np.float64]:
@@ -58,8 +62,10 @@ def disagreement(a: Responses, b: Responses) -> NDArray[np.float64]:
     so that the many interchanges that change nothing do not make all models look alike. 0 where neither changes any.
 
     Raises:
-        InputError: the models give different outputs without intervention: they do not compute one function.
+        InputError: responses to different queries, or models that differ without any intervention.
     """
+    if a.queries != b.queries:
+        raise InputError("the responses are to different base or source inputs; use the same for all models")
     if a.unedited.shape != b.unedited.shape or (a.unedited != b.unedited).any():
         raise InputError("the causal models differ without any intervention; compare models of one function")
     changed = [(r.edited != r.unedited).any(axis=2) for r in (a, b)]
