@@ -87,7 +87,7 @@ def test_without_tracr_the_error_is_the_command_that_installs_it(monkeypatch: py
     monkeypatch.setattr(optional.importlib, "import_module", missing)
     tracr.assembled.cache_clear()
     with pytest.raises(MissingExtraError, match=r"pip install 'congruity\[rasp\]'"):
-        optional.require("tracr.rasp.rasp", "congruity[rasp]", "RASP programs")
+        tracr.compiled("mode", "duels", 4)
 
 
 # ------------------------------------------------------------------------------------------------------ as networks
@@ -154,6 +154,9 @@ def test_a_disguise_is_another_network_of_the_asked_size() -> None:
     assert one.width == weights.width + 5 and len(one.layers[0].query) == len(weights.layers[0].query) + 2
     assert one.layers[0].before.shape[1] == weights.layers[0].before.shape[1] + 3
     assert not np.allclose(one.tokens, two.tokens), "another seed, another rotation"
+    silent = [disguised(weights, seed=s, scale=0.0, extra=0, heads=0, neurons=0) for s in range(3)]
+    norms = [np.linalg.norm(w.layers[0].after[:-1], axis=1).round(9) for w in (weights, *silent)]
+    assert all(sorted(n) == sorted(norms[0]) for n in norms) and any((n != norms[0]).any() for n in norms[1:])
     again = disguised(weights, seed=0, scale=1.0, extra=5, heads=2, neurons=3)
     assert (again.tokens == one.tokens).all() and (again.layers[1].after == one.layers[1].after).all()
     with pytest.raises(InputError, match="pass finite numbers from 0"):

@@ -1,9 +1,9 @@
 """Networks for the ground-truth benchmark that were not trained: RASP programs compiled by Tracr, then disguised.
 
 Each network is a disguise of its program of its own: rotation, order of heads and neurons, inert heads, neurons and
-whole blocks. Depth and width are drawn from one range for all algorithms of a family, and inert parts carry the same
-share of the variance in every network (``loudness`` squared, relative to the rest, over all layers), so that neither
-gives the algorithm away. The dial is the loudness: 1, 3 and 10.
+whole blocks, which read nothing of the program. Depth and width are drawn from one range for all algorithms of a
+family. Inert parts carry ``loudness`` squared times the variance of the rest, over inputs, all layers and positions
+together; read in one place only, their share differs between algorithms. The dial is the loudness: 1, 3 and 10.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ LOUDNESS = (1.0, 3.0, 10.0)
 LENGTH = {"permutation": 5, "sorting": 4, "mode": 5}
 _INPUTS = 96
 _SPARE = 4  # depth is drawn from the deepest program's to this much more
-_EXTRA = (16, 33)  # dimensions that inert parts write to, beyond the widest program
+_EXTRA = 16  # dimensions of inert parts
+_PADDING = 16  # width is drawn from the widest program's, inert parts included, to this much more
 
 Parts = tuple[str, str, str, NDArray[np.float64]]
 Make = Callable[[str, Progress], Iterator[Parts]]
@@ -38,15 +39,15 @@ def regimes(seed: int, small: bool) -> dict[str, Make]:
     }
 
 
-def inputs(family: Family, seed: int) -> NDArray[np.int64]:
-    """Return inputs on which all networks of a family are read, (inputs, length): half of each answer if they differ.
+def inputs(family: Family, seed: int, half: str) -> NDArray[np.int64]:
+    """Return inputs on which the networks of a family's half are read, (inputs, length).
 
     Answers are those at the first position. Half are drawn from inputs of the commonest answer, half from the others.
     """
     tokens = family.every(LENGTH[family.name])
     first = family.truth(tokens)[:, 0]
     common = first == np.bincount(first).argmax()
-    random = stream(seed, "bench ground truth", "inputs", family.name)
+    random = stream(seed, "bench ground truth", "inputs", family.name, half)
     rows = [
         random.choice(np.flatnonzero(part), min(_INPUTS // 2, int(part.sum())), replace=False)
         for part in (common, ~common)
@@ -59,7 +60,7 @@ def _made(loudness: float, seed: int, small: bool, half: str, progress: Progress
     families = [family for family in REGISTRY if not small or family.name == "mode"]
     total, done = sum(len(family.algorithms) for family in families) * count[half], 0
     for family in families:
-        n, tokens = LENGTH[family.name], inputs(family, seed)
+        n, tokens = LENGTH[family.name], inputs(family, seed, half)
         plain = [_compiled(family.name, one.name, n) for one in family.algorithms]
         deepest, widest = max(len(w.layers) for w in plain), max(w.width for w in plain)
         for one, weights in zip(family.algorithms, plain, strict=True):
@@ -71,7 +72,8 @@ def _made(loudness: float, seed: int, small: bool, half: str, progress: Progress
                 make = {
                     "seed": int(random.integers(2**31)),
                     "blocks": deepest + int(random.integers(_SPARE + 1)) - len(weights.layers),
-                    "extra": widest + int(random.integers(*_EXTRA)) - weights.width,
+                    "extra": _EXTRA,
+                    "padding": widest + int(random.integers(_PADDING + 1)) - weights.width,
                 }
                 yield name, family.name, one.name, _states(weights, make, loudness, tokens)
     progress(f"networks, loudness {loudness:g}, to {half}", total, total)
@@ -107,5 +109,5 @@ def _run(module: Any, weights: Any, make: dict[str, int], scale: float, tokens: 
 
 
 def _variance(states: NDArray[np.float64]) -> float:
-    centred = states - states.mean(axis=(1, 2), keepdims=True)
+    centred = states - states.mean(axis=1, keepdims=True)
     return float(np.square(centred, dtype=np.float64).sum())

@@ -9,31 +9,32 @@ Every measure faces the same networks, the same inputs and the same rules, fixed
 - **Pair AUROC**: are two networks of one algorithm closer than two of different ones? **Group AUROC**: the same for
   groups of six networks, by congruity (C), and by the mean distance between the groups for comparison. Pairs are only
   made within a family, whose algorithms all compute one function.
-- **Intervals** are 95 % percentiles over 500 resamples of networks, within algorithm and group.
+- **Every family counts alike**: areas are means over families, whose distances are not compared.
+- **Intervals** are 95 %, by the jackknife over networks (each left out once). They cover networks, which here are
+  disguises of the same programs, and neither algorithms nor inputs.
 - **False alarms**: same-algorithm groups that `congruity.estimate` calls "different"; **missed**: different ones that
   it does not. Networks are the units.
-- **Nuisance measures** see depth, width, or the sizes of principal components, and nothing of which inputs are alike. A
-  measure counts as mechanistic only where it beats all of them.
+- **Nuisance measures** see depth, width, size, how variance grows over depth, or the sizes of principal components, and
+  nothing of which inputs are alike. They choose their reading as the others do. A measure counts as mechanistic only
+  where it beats all of them.
 
 Labels are interchange-equivalence classes (`congruity.theory.interchange`), which here are the programs.
 
 A measure of your own: ``run(0, False, silent, entries={"mine": fn})`` with ``fn(X, Y) -> float``, a dissimilarity of
-two representations (samples, features) of the same samples.
+two representations (samples, features) of the same samples, centred and of unit norm.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from congruity import distances, measure
-from congruity._random import stream
 from congruity.bench import compiled_networks
 from congruity.errors import InputError
 from congruity.inference import estimate
@@ -43,7 +44,6 @@ from congruity.values import Floats
 Measure = Callable[[Floats, Floats], float]
 READINGS = tuple(itertools.product(("all layers", "middle layer", "last layer"), ("tokens", "mean", "last token")))
 RECIPE = ("all layers", "mean")
-_RESAMPLES = 500
 _GROUP = 6
 
 
@@ -82,7 +82,7 @@ def run(seed: int, small: bool, progress: Progress, *, entries: Mapping[str, Mea
     """Return, for each regime and measure, how well it tells algorithms apart; see the module.
 
     Args:
-        seed: of networks, inputs and resamples.
+        seed: of networks and inputs.
         small: two algorithms and few networks, for tests; the numbers mean nothing.
         progress: told how far it is.
         entries: further measures by name, functions of two representations.
@@ -97,12 +97,11 @@ def run(seed: int, small: bool, progress: Progress, *, entries: Mapping[str, Mea
         result[regime] = {}
         for done, (name, table) in enumerate(measures.items()):
             progress(f"{regime}: measures", done, len(measures))
-            result[regime][name] = _judged(table, choose, report, seed, small)
+            result[regime][name] = _judged(table, choose, report, small)
             if name == "ridge":
-                result[regime]["ridge, the paper's recipe"] = _at(RECIPE, table, report, seed, small)
+                result[regime]["ridge, the paper's recipe"] = _at(RECIPE, table, report, small)
         progress(f"{regime}: measures", len(measures), len(measures))
-        result[regime] |= _nuisances(report, seed, small)
-    return {"regimes": result, "networks": {"group": _group(small), "resamples": _RESAMPLES}}
+    return {"regimes": result, "networks": {"group": _group(small)}}
 
 
 # ------------------------------------------------------------------------------------------------------- measures
@@ -112,7 +111,8 @@ Table = Callable[[Sequence[Network], tuple[str, str]], Floats]
 
 def _measures(small: bool, entries: Mapping[str, Measure]) -> dict[str, Table]:
     names = ("ridge", "procrustes", "cka", "rsa", "svcca", "spectral")[: 2 if small else None]
-    return {name: _built_in(name) for name in names} | {name: entered(name, fn) for name, fn in entries.items()}
+    ours = {name: _built_in(name) for name in names} | {name: entered(name, fn) for name, fn in entries.items()}
+    return ours | {f"nuisance: {name}": _nuisance(read) for name, read in NUISANCES.items()}
 
 
 def _built_in(name: str) -> Table:
@@ -126,15 +126,19 @@ def _built_in(name: str) -> Table:
 
 
 def _gram(network: Network, reading: tuple[str, str]) -> Floats:
-    centred = (part - part.mean(axis=0) for part in network.read(*reading))
-    return np.asarray(sum(part @ part.T for part in centred))
+    return np.asarray(sum(part @ part.T for part in _centred(network, reading)))
+
+
+def _centred(network: Network, reading: tuple[str, str]) -> list[Floats]:
+    return [part - part.mean(axis=0) for part in network.read(*reading)]
 
 
 def entered(name: str, fn: Measure) -> Table:
     """Return a measure made of a dissimilarity of two representations, (samples, features) each."""
 
     def table(networks: Sequence[Network], reading: tuple[str, str]) -> Floats:
-        reprs = [np.concatenate(list(network.read(*reading)), axis=1) for network in networks]
+        reprs = [np.concatenate(_centred(network, reading), axis=1) for network in networks]
+        reprs = [x / np.linalg.norm(x) for x in reprs]
         values = np.zeros((len(reprs), len(reprs)))
         for i, j in itertools.permutations(range(len(reprs)), 2):
             try:
@@ -156,85 +160,103 @@ def entered(name: str, fn: Measure) -> Table:
     return table
 
 
-def _nuisances(networks: Sequence[Network], seed: int, small: bool) -> dict[str, Any]:
-    """Return what measures reach that see depth, width, or the sizes of principal components alone."""
+def _sizes(network: Network, reading: tuple[str, str]) -> Floats:
+    values = np.linalg.eigvalsh(_gram(network, reading))[::-1].clip(min=0)
+    return np.asarray(np.sqrt(values / values.sum()))
 
-    def sizes(network: Network) -> Floats:
-        values = np.linalg.eigvalsh(_gram(network, RECIPE))[::-1].clip(min=0)
-        return np.asarray(np.sqrt(values / values.sum()))
 
-    seen: dict[str, list[Any]] = {
-        "nuisance: depth": [np.array([float(n.depth)]) for n in networks],
-        "nuisance: width": [np.array([float(n.states.shape[-1])]) for n in networks],
-        "nuisance: sizes of principal components": [sizes(n) for n in networks],
-    }
+def _over_depth(network: Network, reading: tuple[str, str]) -> Floats:
+    """Return the share of the variance in the layers up to each fifth of the depth."""
+    found = [float(np.square(part).sum()) for part in _centred(network, ("all layers", reading[1]))]
+    share = np.cumsum(found) / np.sum(found)
+    return np.asarray(np.interp(np.linspace(0.2, 0.8, 4), np.linspace(0, 1, len(share)), share))
 
-    def gaps(values: Sequence[Floats], rows: Sequence[int]) -> Floats:
-        stacked = np.stack([values[i] for i in rows])
-        return np.asarray(np.linalg.norm(stacked[:, None] - stacked[None], axis=-1))
 
-    return {
-        name: _row(_by_family(networks, functools.partial(gaps, values)), networks, seed, small)
-        for name, values in seen.items()
-    }
+NUISANCES: dict[str, Callable[[Network, tuple[str, str]], Floats]] = {
+    "depth": lambda network, reading: np.array([float(network.depth)]),
+    "width": lambda network, reading: np.array([float(network.states.shape[-1])]),
+    "size": lambda network, reading: np.log([float(np.trace(_gram(network, reading)))]),
+    "variance over depth": _over_depth,
+    "sizes of principal components": _sizes,
+}
+
+
+def _nuisance(read: Callable[[Network, tuple[str, str]], Floats]) -> Table:
+    def table(networks: Sequence[Network], reading: tuple[str, str]) -> Floats:
+        values = np.stack([read(network, reading) for network in networks])
+        return np.asarray(np.linalg.norm(values[:, None] - values[None], axis=-1))
+
+    return table
 
 
 # ------------------------------------------------------------------------------------------------------- judging
 
 
-def _judged(
-    table: Table, choose: Sequence[Network], report: Sequence[Network], seed: int, small: bool
-) -> dict[str, Any]:
+def _judged(table: Table, choose: Sequence[Network], report: Sequence[Network], small: bool) -> dict[str, Any]:
     """Choose the reading on some networks, and report on others."""
-    readings = READINGS[:: 4 if small else 1]
-    found = {reading: _auroc(*_pairs(_tabled(table, choose, reading), choose)) for reading in readings}
+    found = {}
+    for reading in READINGS[:: 4 if small else 1]:
+        values, pairs = _listed(_tabled(table, choose, reading), choose)
+        found[reading] = _auroc(values, pairs)
     best = max(found, key=lambda reading: found[reading])
-    return {"chosen_at": found[best]} | _at(best, table, report, seed, small)
+    return {"chosen_at": found[best]} | _at(best, table, report, small)
 
 
-def _at(reading: tuple[str, str], table: Table, networks: Sequence[Network], seed: int, small: bool) -> dict[str, Any]:
-    return {"reading": " / ".join(reading)} | _row(_tabled(table, networks, reading), networks, seed, small)
+def _at(reading: tuple[str, str], table: Table, networks: Sequence[Network], small: bool) -> dict[str, Any]:
+    return {"reading": " / ".join(reading)} | _row(_tabled(table, networks, reading), networks, small)
 
 
 def _tabled(table: Table, networks: Sequence[Network], reading: tuple[str, str]) -> Floats:
-    return _by_family(networks, lambda rows: table([networks[i] for i in rows], reading))
-
-
-def _by_family(networks: Sequence[Network], table: Callable[[list[int]], Floats]) -> Floats:
     """Fill (N, N) family by family; pairs across families are NaN and never used."""
     result = np.full((len(networks), len(networks)), np.nan)
     for family in dict.fromkeys(network.family for network in networks):
         rows = [i for i, network in enumerate(networks) if network.family == family]
-        result[np.ix_(rows, rows)] = table(rows)
+        result[np.ix_(rows, rows)] = table([networks[i] for i in rows], reading)
     return result
 
 
-def _row(table: Floats, networks: Sequence[Network], seed: int, small: bool) -> dict[str, Any]:
+class _Pairs(NamedTuple):
+    """Pairs of networks, or of groups: their family, and whether both are of one algorithm."""
+
+    family: NDArray[Any]
+    same: NDArray[np.bool_]
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+
+
+def _row(table: Floats, networks: Sequence[Network], small: bool) -> dict[str, Any]:
     """Return all figures of one table, each with its interval over networks."""
     groups = _groups(networks, _group(small))
-    both = [
-        (a, b, networks[a[0]].algorithm == networks[b[0]].algorithm)
-        for a, b in itertools.combinations(groups, 2)
-        if networks[a[0]].family == networks[b[0]].family
-    ]
-    draws = _draws(groups, len(networks), seed)
-    closeness = np.stack([congruities(table, a, b, draws) for a, b, _ in both])  # (pairs, 1 + resamples)
-    same = np.array([alike for _, _, alike in both])
-    between = np.stack([_mean_between(table, a, b, draws) for a, b, _ in both])
-    values, alike, rows, columns = _listed(table, networks)
-    weights = draws[:, rows] * draws[:, columns]
-    verdicts = [_different(table, networks, a, b) for a, b, _ in both]
+    both = [(a, b) for a, b in itertools.combinations(groups, 2) if networks[a[0]].family == networks[b[0]].family]
+    family = np.array([networks[a[0]].family for a, _ in both])
+    same = np.array([networks[a[0]].algorithm == networks[b[0]].algorithm for a, b in both])
+    of_groups = _Pairs(family, same, *np.zeros((2, len(both)), dtype=np.intp))
+    draws = np.concatenate([np.ones((1, len(networks))), 1 - np.eye(len(networks))])  # all, then each left out
+    closeness = np.stack([congruities(table, a, b, draws) for a, b in both])  # (pairs, 1 + networks)
+    between = np.stack([_mean_between(table, a, b, draws) for a, b in both])
+    values, pairs = _listed(table, networks)
+    kept = draws[:, pairs.rows] * draws[:, pairs.columns]
+    different = np.array([_different(table, networks, a, b) for a, b in both])
     return {
-        "group_auroc": _auroc(-closeness[:, 0], same),
-        **_ends("", [_auroc(-column, same) for column in closeness[:, 1:].T]),
-        "pair_auroc": _auroc(values, alike),
-        **_ends("pair_", [_auroc(values, alike, w) for w in weights[1:]]),
-        "mean_auroc": _auroc(between[:, 0], same),
-        **_ends("mean_", [_auroc(column, same) for column in between[:, 1:].T]),
-        "false_alarm": float(np.mean([v for v, (_, _, alike) in zip(verdicts, both, strict=True) if alike])),
-        "missed": float(np.mean([not v for v, (_, _, alike) in zip(verdicts, both, strict=True) if not alike])),
+        **_figure("group_auroc", "", [_auroc(-column, of_groups) for column in closeness.T], groups),
+        **_figure("pair_auroc", "pair_", [_auroc(values, pairs, w) for w in kept], groups),
+        **_figure("mean_auroc", "mean_", [_auroc(column, of_groups) for column in between.T], groups),
+        "false_alarm": float(different[same].mean()),
+        "missed": float(1 - different[~same].mean()),
         "groups": [int(same.sum()), int((~same).sum())],
     }
+
+
+def _figure(name: str, prefix: str, values: Sequence[float], groups: Sequence[Sequence[int]]) -> dict[str, float]:
+    """Return an area with its 95 % interval by the jackknife; ``values`` is that of all networks, then each left out.
+
+    se^2 = sum over groups of (n - 1) / n * sum over its n networks of (left out - their mean)^2.
+    Source: Efron and Stein 1981, Annals of Statistics 9 (3), for several independent samples.
+    """
+    left_out = np.array(values[1:])
+    error = np.sqrt(sum((len(g) - 1) * float(np.var(left_out[list(g)])) for g in groups))
+    low, high = (float(np.clip(values[0] + sign * 1.96 * error, 0, 1)) for sign in (-1, 1))
+    return {name: values[0], f"{prefix}low": low, f"{prefix}high": high}
 
 
 def _group(small: bool) -> int:
@@ -246,15 +268,6 @@ def _groups(networks: Sequence[Network], size: int) -> list[list[int]]:
     labels = [(network.family, network.algorithm) for network in networks]
     members = [[i for i, label in enumerate(labels) if label == one] for one in dict.fromkeys(labels)]
     return [rows[start : start + size] for rows in members for start in range(0, len(rows) - size + 1, size)]
-
-
-def _draws(groups: Sequence[Sequence[int]], n: int, seed: int) -> NDArray[np.float64]:
-    """Return (1 + resamples, N) how often each network is drawn: once first, then with replacement in each group."""
-    random = stream(seed, "bench ground truth", "resamples")
-    draws = np.ones((1 + _RESAMPLES, n))
-    for rows in groups:
-        draws[1:, rows] = random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=_RESAMPLES)
-    return draws
 
 
 def congruities(table: Floats, a: Sequence[int], b: Sequence[int], draws: NDArray[np.float64]) -> Floats:
@@ -287,26 +300,25 @@ def _different(table: Floats, networks: Sequence[Network], a: list[int], b: list
     return found.verdict == "different"
 
 
-def _pairs(table: Floats, networks: Sequence[Network]) -> tuple[Floats, NDArray[np.bool_]]:
-    return _listed(table, networks)[:2]
-
-
-def _listed(table: Floats, networks: Sequence[Network]) -> tuple[Floats, NDArray[np.bool_], Any, Any]:
-    """Return the distances of all pairs within a family, whether each is of one algorithm, and its two networks."""
+def _listed(table: Floats, networks: Sequence[Network]) -> tuple[Floats, _Pairs]:
+    """Return the distances of all pairs within a family."""
     rows, columns = np.triu_indices(len(networks), 1)
     family, algorithm = (np.array([getattr(n, key) for n in networks]) for key in ("family", "algorithm"))
     kept = family[rows] == family[columns]
     rows, columns = rows[kept], columns[kept]
-    return (table[rows, columns] + table[columns, rows]) / 2, algorithm[rows] == algorithm[columns], rows, columns
+    same = algorithm[rows] == algorithm[columns]
+    return (table[rows, columns] + table[columns, rows]) / 2, _Pairs(family[rows], same, rows, columns)
 
 
-def _auroc(distance: Floats, same: NDArray[np.bool_], weights: Floats | None = None) -> float:
+def _auroc(distance: Floats, pairs: _Pairs, weights: Floats | None = None) -> float:
+    """Return the mean over families of `_area`."""
+    weights = np.ones(len(distance)) if weights is None else weights
+    parts = [pairs.family == family for family in dict.fromkeys(pairs.family.tolist())]
+    return float(np.mean([_area(distance[part], pairs.same[part], weights[part]) for part in parts]))
+
+
+def _area(distance: Floats, same: NDArray[np.bool_], weights: Floats) -> float:
     """Return the probability that a pair of one algorithm is closer than another; ties count half."""
-    from scipy.stats import rankdata
-
-    if weights is None:
-        ranks, n = rankdata(distance), int(same.sum())
-        return float(1 - (ranks[same].sum() - n * (n + 1) / 2) / (n * (len(same) - n)))
     order = np.argsort(distance, kind="stable")
     values, alike, w = distance[order], same[order], weights[order]
     other = np.where(alike, 0.0, w)
@@ -315,8 +327,3 @@ def _auroc(distance: Floats, same: NDArray[np.bool_], weights: Floats | None = N
     farther = other.sum() - np.cumsum(at) + at / 2  # different pairs farther than each value, ties half
     own = np.where(alike, w, 0.0)
     return float((own * farther[index]).sum() / (own.sum() * other.sum()))
-
-
-def _ends(prefix: str, values: Sequence[float]) -> dict[str, float]:
-    low, high = np.quantile(values, (0.025, 0.975))
-    return {f"{prefix}low": float(low), f"{prefix}high": float(high)}

@@ -1,8 +1,9 @@
 """Small transformers from given weights, without normalisation: what RASP programs compile to, and disguises of them.
 
 A disguise computes the same function with other weights: the residual stream is widened and rotated, heads and neurons
-change places, and inert heads and neurons write noise where nothing reads it. How loud they are is a dial: a measure
-that follows what varies most will be led astray by it, and one that follows what matters will not.
+change places, and a network of inert heads and neurons runs beside the real one, in dimensions of its own, from random
+embeddings of its own. How loud it is, is a dial: a measure that follows what varies most will be led astray by it. The
+inert parts read nothing of the real ones, and their law is the same whatever these compute.
 """
 
 from __future__ import annotations
@@ -127,18 +128,29 @@ def _parameter(array: Matrix) -> torch.nn.Parameter:
 
 # ------------------------------------------------------------------------------------------------------- disguises
 
+_INERT = 8  # width of inert heads, whatever that of real ones
+
 
 def disguised(
-    weights: Weights, *, seed: int, scale: float, extra: int = 16, heads: int = 2, neurons: int = 16, blocks: int = 0
+    weights: Weights,
+    *,
+    seed: int,
+    scale: float,
+    extra: int = 16,
+    padding: int = 0,
+    heads: int = 2,
+    neurons: int = 16,
+    blocks: int = 0,
 ) -> Weights:
     """Return a network of the same function: wider, rotated, reordered, with inert parts.
 
     Args:
         weights: of the network.
         seed: of everything random.
-        scale: size of what inert parts write into each extra dimension, relative to the root mean square of the
-            embeddings; 0 leaves them silent.
-        extra: dimensions added to the residual stream, which only inert parts write to and nothing reads.
+        scale: size of the inert embeddings in each extra dimension, to which everything inert is proportional; 0
+            leaves the extra dimensions silent.
+        extra: dimensions added to the residual stream, which inert parts alone read and write.
+        padding: dimensions added that nothing uses.
         heads, neurons: inert ones added to each layer.
         blocks: layers of inert parts alone, added at random places, so that depth says nothing either.
 
@@ -150,18 +162,19 @@ def disguised(
     >>> disguised(plain, seed=0, scale=1.0).width
     18
     """
-    if min(extra, heads, neurons, blocks) < 0 or not (np.isfinite(scale) and scale >= 0):
-        raise InputError(
-            f"disguised: scale = {scale}, extra = {extra}, heads = {heads}, neurons = {neurons}, blocks = {blocks}; "
-            "pass finite numbers from 0"
-        )
+    counts = {"extra": extra, "padding": padding, "heads": heads, "neurons": neurons, "blocks": blocks}
+    if min(counts.values()) < 0 or not (np.isfinite(scale) and scale >= 0):
+        given = ", ".join(f"{name} = {value}" for name, value in ({"scale": scale} | counts).items())
+        raise InputError(f"disguised: {given}; pass finite numbers from 0")
     random = stream(seed, "compiled", "disguise")
-    size = scale * float(np.sqrt(np.mean(np.square(weights.tokens)))) if extra else 0.0
-    wide = _widened(weights, extra)
+    wide = _widened(weights, padding + extra)
+    inert = np.arange(wide.width - extra, wide.width)
+    for embedding in (wide.tokens, wide.positions):
+        embedding[:, inert] = random.normal(size=(len(embedding), extra)) * scale
     real = [*wide.layers]
     for where in sorted(random.integers(0, len(real) + 1, size=blocks), reverse=True):
         real.insert(int(where), _nothing(wide.width))
-    layers = tuple(_with_inert(layer, random, size, extra, heads, neurons) for layer in real)
+    layers = tuple(_with_inert(layer, random, scale, extra, heads, neurons) for layer in real)
     reordered = tuple(_reordered(layer, random) for layer in layers)
     return _rotated(dataclasses.replace(wide, layers=reordered), _rotation(wide.width, random))
 
@@ -185,37 +198,40 @@ def _widened(weights: Weights, extra: int) -> Weights:
     return Weights(columns(weights.tokens), columns(weights.positions), layers, answer, weights.bos)
 
 
-def _nothing(d: int, k: int = 8) -> Layer:
+def _nothing(d: int) -> Layer:
     """Return a block without heads or neurons."""
-    empty = np.zeros((0, d + 1, k))
-    return Layer(empty, empty, empty, np.zeros((0, k, d)), np.zeros(d), np.zeros((d + 1, 0)), np.zeros((1, d)))
+    empty = np.zeros((0, d + 1, _INERT))
+    return Layer(empty, empty, empty, np.zeros((0, _INERT, d)), np.zeros(d), np.zeros((d + 1, 0)), np.zeros((1, d)))
 
 
-def _with_inert(layer: Layer, random: np.random.Generator, size: float, extra: int, heads: int, neurons: int) -> Layer:
-    """Add heads and neurons that read the stream that was there, at random, and write to the last dimensions alone."""
-    _, d, k = layer.query.shape
-    d -= 1
-    read = d - extra
+def _with_inert(layer: Layer, random: np.random.Generator, scale: float, extra: int, heads: int, neurons: int) -> Layer:
+    """Add heads and neurons that read and write the last dimensions alone, and are linear in ``scale``."""
+    _, rows, k = layer.query.shape
+    d, used = rows - 1, min(k, _INERT)
+    at = slice(d - extra, d)
 
-    def reading(*shape: int) -> Matrix:
-        found = random.normal(size=(*shape[:-1], d + 1, shape[-1])) / np.sqrt(max(1, read))
-        found[..., read:, :] = 0.0  # neither the extra dimensions nor a bias
+    def reading(*shape: int, columns: int) -> Matrix:
+        found = np.zeros((*shape[:-1], d + 1, shape[-1]))
+        values = random.normal(size=(*shape[:-1], extra, columns)) / np.sqrt(max(1, extra))
+        found[..., at, :columns] = values / scale if scale else 0.0  # what is read is as large as ``scale``
         return found
 
-    def writing(*shape: int) -> Matrix:
+    def writing(*shape: int, rows: int) -> Matrix:
         found = np.zeros((*shape, d))
-        found[..., read:] = random.normal(size=(*shape, extra)) * size
+        found[..., :rows, at] = (
+            random.normal(size=(*shape[:-1], rows, extra)) * scale / np.sqrt(max(1, shape[0] * rows))
+        )
         return found
 
-    after = np.concatenate([layer.after[:-1], writing(neurons), layer.after[-1:]])
+    query = reading(heads, k, columns=used) * np.sqrt(k / used)  # attention divides by the root of the head's width
     return Layer(
-        query=np.concatenate([layer.query, reading(heads, k)]),
-        key=np.concatenate([layer.key, reading(heads, k)]),
-        value=np.concatenate([layer.value, reading(heads, k)]),
-        out=np.concatenate([layer.out, writing(heads, k)]),
+        query=np.concatenate([layer.query, query]),
+        key=np.concatenate([layer.key, reading(heads, k, columns=used)]),
+        value=np.concatenate([layer.value, reading(heads, k, columns=used)]),
+        out=np.concatenate([layer.out, writing(heads, k, rows=used)]),
         out_bias=layer.out_bias,
-        before=np.concatenate([layer.before, reading(neurons)], axis=1),
-        after=after,
+        before=np.concatenate([layer.before, reading(neurons, columns=neurons)], axis=1),
+        after=np.concatenate([layer.after[:-1], writing(neurons, rows=neurons), layer.after[-1:]]),
     )
 
 
