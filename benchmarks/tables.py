@@ -256,7 +256,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"inference": inference, "circuits": circuits}
+PAGES = {"inference": inference, "circuits": circuits, "ground_truth": ground_truth}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
