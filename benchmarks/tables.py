@@ -96,14 +96,12 @@ def circuits(found: dict[str, Any]) -> str:
         "hybrid",
         "overlap, attribution",
     ]
-    parts.append(_table(head, rows) if rows else "Not measured in this run.\n")
-    if whole is not None:
-        parts.append(
-            f"A whole fingerprint of {whole['model']} ({whole['implementations']} implementations) takes "
-            f"{whole['seconds']:.0f} s, {whole['floor_ratio']:.2f} times its floor of {whole['floor_seconds']:.0f} s "
-            f"({whole['tflop']:.1f} Tflop at {whole['matmul_gflops']:.0f} Gflop/s); peak "
-            f"{whole['peak_rss_mb']:.0f} MB.\n"
-        )
+    parts.append(_table(head, rows))
+    parts.append(
+        f"A whole fingerprint of {whole['model']} ({whole['implementations']} implementations) takes "
+        f"{whole['seconds']:.0f} s, {whole['floor_ratio']:.2f} times its floor of {whole['floor_seconds']:.0f} s "
+        f"({whole['tflop']:.1f} Tflop at {whole['matmul_gflops']:.0f} Gflop/s); peak {whole['peak_rss_mb']:.0f} MB.\n"
+    )
     parts.append("## A model against itself\n")
     head = [
         "model",
@@ -132,7 +130,7 @@ def circuits(found: dict[str, Any]) -> str:
         [row["b"], f"{row['accuracy']:.3f}", *_comparison(row), _standing(row), *_masks(row["paired"])]
         for row in found["copies"]["rows"]
     ]
-    parts.append(_table(head, rows) if rows else "Not measured in this run.\n")
+    parts.append(_table(head, rows))
     control = found["control"]
     parts.append("## Positive control: same behaviour, other mechanism by construction\n")
     losses = [row["loss"] for row in control["networks"]]
@@ -164,10 +162,7 @@ def ground_truth(found: dict[str, Any]) -> str:
         pairs = next(iter(rows.values()))["groups"]
         parts.append(f"## {regime[0].upper()}{regime[1:]}\n")
         parts.append(f"{pairs[0]} pairs of groups of one algorithm, {pairs[1]} of different ones.\n")
-        lines = []
-        for name, row in rows.items():
-            lines.append([name, row.get("reading", "-"), *_aurocs(row)])
-        parts.append(_table(head, lines))
+        parts.append(_table(head, [[name, row["reading"], *_aurocs(row)] for name, row in rows.items()]))
     return "\n".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,3 +72,12 @@ def place(name: str, i: int) -> str:
 def places(name: str, n: int) -> tuple[str, ...]:
     """Return such names for positions 0 to n - 1."""
     return tuple(place(name, i) for i in range(n))
+
+
+def program(family: str, name: str) -> Callable[[int], Any]:
+    """Return what builds a program of ``FAMILY_rasp.py``, which is imported, and Tracr with it, when it is called."""
+
+    def build(n: int) -> Any:
+        return importlib.import_module(f"congruity.algorithms.{family}_rasp").PROGRAMS[name](n)
+
+    return build

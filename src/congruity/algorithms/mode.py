@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from congruity.algorithms.family import Algorithm, Family, Tokens, place, places
+from congruity.algorithms.family import Algorithm, Family, Tokens, place, places, program
 from congruity.theory import CausalModel
 
 TOKENS = 3
@@ -75,15 +75,6 @@ def _duels(n: int) -> CausalModel:
     return _model(n, mechanisms | own)
 
 
-def _program(name: str) -> Callable[[int], Any]:
-    def build(n: int) -> Any:
-        from congruity.algorithms import mode_rasp
-
-        return mode_rasp.PROGRAMS[name](n)
-
-    return build
-
-
 FAMILY = Family(
     name="mode",
     question="Is the token at this position the most frequent one?",
@@ -91,10 +82,15 @@ FAMILY = Family(
     classes=lambda n: 2,
     truth=_truth,
     algorithms=(
-        Algorithm("histogram", "count each token; the largest count wins", _histogram, _program("histogram")),
+        Algorithm("histogram", "count each token; the largest count wins", _histogram, program("mode", "histogram")),
         Algorithm(
-            "frequency", "how often does my token occur? No position's does oftener", _frequency, _program("frequency")
+            "frequency",
+            "how often does my token occur? No position's does oftener",
+            _frequency,
+            program("mode", "frequency"),
         ),
-        Algorithm("duels", "compare the counts of two tokens at a time; win all duels", _duels, _program("duels")),
+        Algorithm(
+            "duels", "compare the counts of two tokens at a time; win all duels", _duels, program("mode", "duels")
+        ),
     ),
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from congruity.algorithms.family import Algorithm, Family, Tokens, place, places
+from congruity.algorithms.family import Algorithm, Family, Tokens, place, places, program
 from congruity.theory import CausalModel
 
 _YES = "permutation"
@@ -111,17 +111,8 @@ def _count(n: int) -> CausalModel:
     return _model(n, {last[i]: (places("x", n), below(i)) for i in range(n)}, last, distinct)
 
 
-def _program(name: str) -> Callable[[int], Any]:
-    def build(n: int) -> Any:
-        from congruity.algorithms import permutation_rasp
-
-        return permutation_rasp.PROGRAMS[name](n)
-
-    return build
-
-
 def _algorithm(name: str, causal: Callable[[int], CausalModel], summary: str) -> Algorithm:
-    return Algorithm(name, summary, causal, _program(name))
+    return Algorithm(name, summary, causal, program("permutation", name))
 
 
 FAMILY = Family(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from congruity.algorithms.family import Algorithm, Family, Tokens, place, places
+from congruity.algorithms.family import Algorithm, Family, Tokens, place, places, program
 from congruity.theory import CausalModel
 
 
@@ -82,15 +82,6 @@ def _counting(n: int) -> CausalModel:
     return _model(n, mechanisms | {place("sorted", i): (counts, reached(i)) for i in range(n)})
 
 
-def _program(name: str) -> Callable[[int], Any]:
-    def build(n: int) -> Any:
-        from congruity.algorithms import sorting_rasp
-
-        return sorting_rasp.PROGRAMS[name](n)
-
-    return build
-
-
 FAMILY = Family(
     name="sorting",
     question="Which token is the i-th smallest?",
@@ -98,13 +89,17 @@ FAMILY = Family(
     classes=lambda n: n,
     truth=_truth,
     algorithms=(
-        Algorithm("ranks", "rank every token; position i takes the token of rank i", _ranks, _program("ranks")),
-        Algorithm("minimum", "take the smallest token that is left, again and again", _minimum, _program("minimum")),
+        Algorithm(
+            "ranks", "rank every token; position i takes the token of rank i", _ranks, program("sorting", "ranks")
+        ),
+        Algorithm(
+            "minimum", "take the smallest token that is left, again and again", _minimum, program("sorting", "minimum")
+        ),
         Algorithm(
             "counting",
             "count the tokens up to each; position i counts the counts of at most i",
             _counting,
-            _program("counting"),
+            program("sorting", "counting"),
         ),
     ),
 )

@@ -58,7 +58,7 @@ def _small(seed: int, progress: Progress) -> dict[str, Any]:
     return _summary(speeds, whole) | {"self_congruity": [], "control": control.measured(seed, True, progress)}
 
 
-def _summary(speeds: dict[str, Any], whole: dict[str, Any] | None) -> dict[str, Any]:
+def _summary(speeds: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
     """Return the keys that others rely on; of several models the worse number, all of them under ``by_model``."""
     every = list(speeds.values())
     screened = [row for row in every if "top" in row][-1]
@@ -68,7 +68,7 @@ def _summary(speeds: dict[str, Any], whole: dict[str, Any] | None) -> dict[str, 
         "spearman": {row["model"]: row["spearman"] for row in every},
         "hybrid_overlap": screened["hybrid_overlap"],
         "hybrid_cost_ratio": screened["hybrid_cost_ratio"],
-        "floor_ratio": None if whole is None else whole["floor_ratio"],
+        "floor_ratio": whole["floor_ratio"],
         "fingerprint": whole,
         "by_model": speeds,
     }
