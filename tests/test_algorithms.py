@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from functools import cache
 from typing import Any
 
@@ -78,13 +80,18 @@ def test_longer_programs_are_right_on_every_input(family: Family, algorithm: Alg
 
 def test_without_tracr_the_error_is_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
-    import congruity._optional as optional
     from congruity.models import tracr
 
-    def missing(module: str) -> Any:
-        raise ModuleNotFoundError(module, name=module.partition(".")[0])
+    real = importlib.import_module
 
-    monkeypatch.setattr(optional.importlib, "import_module", missing)
+    def missing(module: str) -> Any:
+        if module.startswith("tracr"):
+            raise ModuleNotFoundError(module, name="tracr")
+        return real(module)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    for module in [name for name in sys.modules if name.endswith("_rasp")]:
+        monkeypatch.delitem(sys.modules, module)  # they import Tracr when they are imported
     tracr.assembled.cache_clear()
     with pytest.raises(MissingExtraError, match=r"pip install 'congruity\[rasp\]'"):
         tracr.compiled("mode", "duels", 4)
