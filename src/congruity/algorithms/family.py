@@ -43,6 +43,8 @@ class Family:
         question: what is computed, in one line.
         vocabulary: sequence length -> how many tokens there are; they are 0, 1, 2, ...
         truth: tokens (queries, length) -> the answer at each position, (queries, length), written as plainly as can be.
+        telling: tokens (queries, length) -> (queries,) true for inputs on which a wrong algorithm would be caught, of
+            which training and tests see more than their share.
         classes: sequence length -> how many answers a position has.
         algorithms: in order.
     """
@@ -51,6 +53,7 @@ class Family:
     question: str
     vocabulary: Callable[[int], int]
     truth: Callable[[Tokens], Tokens]
+    telling: Callable[[Tokens], NDArray[np.bool_]]
     classes: Callable[[int], int]
     algorithms: tuple[Algorithm, ...]
 

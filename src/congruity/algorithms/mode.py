@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from congruity.algorithms.family import Algorithm, Family, Tokens, place, places, program
 from congruity.theory import CausalModel
@@ -21,6 +22,12 @@ TOKENS = 3
 def _truth(tokens: Tokens) -> Tokens:
     answers = [row == np.bincount(row, minlength=TOKENS).argmax() for row in tokens]  # argmax takes the smallest
     return np.array(answers).astype(np.int64)
+
+
+def _telling(tokens: Tokens) -> NDArray[np.bool_]:
+    """The two most frequent tokens occur equally often, or once apart."""
+    counts = np.sort(np.stack([(tokens == v).sum(axis=1) for v in range(TOKENS)]), axis=0)
+    return np.asarray(counts[-1] - counts[-2] <= 1)
 
 
 def _model(n: int, mechanisms: dict[str, Any]) -> CausalModel:
@@ -81,6 +88,7 @@ FAMILY = Family(
     vocabulary=lambda n: TOKENS,
     classes=lambda n: 2,
     truth=_truth,
+    telling=_telling,
     algorithms=(
         Algorithm("histogram", "count each token; the largest count wins", _histogram, program("mode", "histogram")),
         Algorithm(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from congruity.algorithms.family import Algorithm, Family, Tokens, place, places, program
 from congruity.theory import CausalModel
@@ -21,6 +22,11 @@ _YES = "permutation"
 def _truth(tokens: Tokens) -> Tokens:
     right = (np.sort(tokens, axis=1) == np.arange(tokens.shape[1])).all(axis=1)
     return np.repeat(right[:, None], tokens.shape[1], axis=1).astype(np.int64)
+
+
+def _telling(tokens: Tokens) -> NDArray[np.bool_]:
+    permutations: NDArray[np.bool_] = _truth(tokens)[:, 0] == 1
+    return permutations
 
 
 def _model(n: int, mechanisms: dict[str, Any], last: Sequence[str], accept: Callable[..., Any]) -> CausalModel:
@@ -121,6 +127,7 @@ FAMILY = Family(
     vocabulary=lambda n: n,
     classes=lambda n: 2,
     truth=_truth,
+    telling=_telling,
     algorithms=(
         _algorithm("difference", _difference, "sort, reverse; the difference to the next is 1 everywhere"),
         _algorithm("index", _index, "sort, reverse, add the index; all equal"),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from congruity.algorithms.family import Algorithm, Family, Tokens, place, places, program
 from congruity.theory import CausalModel
@@ -18,6 +19,12 @@ from congruity.theory import CausalModel
 def _truth(tokens: Tokens) -> Tokens:
     ordered: Tokens = np.sort(tokens, axis=1)
     return ordered
+
+
+def _telling(tokens: Tokens) -> NDArray[np.bool_]:
+    """At most one token occurs twice: most orders, and what ties do."""
+    ordered = np.sort(tokens, axis=1)
+    return np.asarray((ordered[:, 1:] == ordered[:, :-1]).sum(axis=1) <= 1)
 
 
 def _model(n: int, mechanisms: dict[str, Any]) -> CausalModel:
@@ -88,6 +95,7 @@ FAMILY = Family(
     vocabulary=lambda n: n,
     classes=lambda n: n,
     truth=_truth,
+    telling=_telling,
     algorithms=(
         Algorithm(
             "ranks", "rank every token; position i takes the token of rank i", _ranks, program("sorting", "ranks")

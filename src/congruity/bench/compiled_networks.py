@@ -9,7 +9,7 @@ together; read in one place only, their share differs between algorithms. The di
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,18 +17,16 @@ from numpy.typing import NDArray
 
 from congruity._optional import require
 from congruity._random import stream
-from congruity.algorithms import REGISTRY, Family
+from congruity.algorithms import REGISTRY
+from congruity.bench.known_inputs import LENGTH, inputs, pairs
+from congruity.bench.network import Make, Network
 from congruity.protocols import Progress
 
 LOUDNESS = (1.0, 3.0, 10.0)
-LENGTH = {"permutation": 5, "sorting": 4, "mode": 5}
-_INPUTS = 96
 _SPARE = 4  # depth is drawn from the deepest program's to this much more
 _EXTRA = 16  # dimensions of inert parts
+_PAIRS = 32  # of those between which parts are swapped
 _PADDING = 16  # width is drawn from the widest program's, inert parts included, to this much more
-
-Parts = tuple[str, str, str, NDArray[np.float64]]
-Make = Callable[[str, Progress], Iterator[Parts]]
 
 
 def regimes(seed: int, small: bool) -> dict[str, Make]:
@@ -39,28 +37,12 @@ def regimes(seed: int, small: bool) -> dict[str, Make]:
     }
 
 
-def inputs(family: Family, seed: int, half: str) -> NDArray[np.int64]:
-    """Return inputs on which the networks of a family's half are read, (inputs, length).
-
-    Answers are those at the first position. Half are drawn from inputs of the commonest answer, half from the others.
-    """
-    tokens = family.every(LENGTH[family.name])
-    first = family.truth(tokens)[:, 0]
-    common = first == np.bincount(first).argmax()
-    random = stream(seed, "bench ground truth", "inputs", family.name, half)
-    rows = [
-        random.choice(np.flatnonzero(part), min(_INPUTS // 2, int(part.sum())), replace=False)
-        for part in (common, ~common)
-    ]
-    return np.asarray(tokens[np.sort(np.concatenate(rows))])
-
-
-def _made(loudness: float, seed: int, small: bool, half: str, progress: Progress) -> Iterator[Parts]:
+def _made(loudness: float, seed: int, small: bool, half: str, progress: Progress) -> Iterator[Network]:
     count = {"choose": 4, "report": 4} if small else {"choose": 3, "report": 12}
     families = [family for family in REGISTRY if not small or family.name == "mode"]
     total, done = sum(len(family.algorithms) for family in families) * count[half], 0
     for family in families:
-        n, tokens = LENGTH[family.name], inputs(family, seed, half)
+        n, tokens, swapped = LENGTH[family.name], inputs(family, seed, half), _thinned(*pairs(family, seed, half))
         plain = [_compiled(family.name, one.name, n) for one in family.algorithms]
         deepest, widest = max(len(w.layers) for w in plain), max(w.width for w in plain)
         for one, weights in zip(family.algorithms, plain, strict=True):
@@ -75,7 +57,7 @@ def _made(loudness: float, seed: int, small: bool, half: str, progress: Progress
                     "extra": _EXTRA,
                     "padding": widest + int(random.integers(_PADDING + 1)) - weights.width,
                 }
-                yield name, family.name, one.name, _states(weights, make, loudness, tokens)
+                yield _read((name, family.name, one.name), _disguise(weights, make, loudness, tokens), tokens, swapped)
     progress(f"networks, loudness {loudness:g}, to {half}", total, total)
 
 
@@ -86,26 +68,39 @@ def _compiled(family: str, algorithm: str, n: int) -> Any:
     )
 
 
-def _states(weights: Any, make: dict[str, int], loudness: float, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the residual streams of a disguise whose inert parts carry ``loudness`` squared of the others' variance.
+def _disguise(weights: Any, make: dict[str, int], loudness: float, tokens: NDArray[np.int64]) -> Any:
+    """Return a disguise whose inert parts carry ``loudness`` squared of the others' variance.
 
     What inert parts write is proportional to their scale and orthogonal to everything else, so that two runs give it.
     """
     module = require("congruity.models.compiled", "congruity[models]", "compiled networks")
-    silent, loud = (_variance(_run(module, weights, make, scale, tokens)) for scale in (0.0, 1.0))
-    scale = loudness * float(np.sqrt(silent / (loud - silent)))
-    return np.asarray(_run(module, weights, make, scale, tokens))
+
+    def made(scale: float) -> Any:
+        return module.Compiled(module.disguised(weights, scale=scale, **make))
+
+    silent, loud = (_variance(_reading().states(made(scale), tokens)) for scale in (0.0, 1.0))
+    return made(loudness * float(np.sqrt(silent / (loud - silent))))
 
 
-def _run(module: Any, weights: Any, make: dict[str, int], scale: float, tokens: NDArray[np.int64]) -> Any:
-    torch = require("torch", "congruity[models]", "compiled networks")
-    network = module.Compiled(module.disguised(weights, scale=scale, **make))
-    seen: list[Any] = []
-    for block in network.blocks:
-        block.register_forward_hook(lambda _, given, output: seen.append(output[:, 1:].float().numpy()))
-    with torch.inference_mode():
-        network(torch.tensor(tokens))
-    return np.stack(seen)
+def _read(
+    label: tuple[str, str, str],
+    network: Any,
+    tokens: NDArray[np.int64],
+    swapped: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> Network:
+    reading = _reading()
+    answers = reading.answers(network, tokens).reshape(len(tokens), -1)
+    responses = {"parts": reading.responses(network, *swapped)}
+    return Network(*label, reading.states(network, tokens), answers=answers, responses=responses)
+
+
+def _reading() -> Any:
+    return require("congruity.models.compiled_reading", "congruity[models]", "compiled networks")
+
+
+def _thinned(base: NDArray[np.int64], source: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    rows = np.linspace(0, len(base) - 1, _PAIRS).astype(int)
+    return base[rows], source[rows]
 
 
 def _variance(states: NDArray[np.float64]) -> float:

@@ -2,21 +2,26 @@
 
 Every measure faces the same networks, the same inputs and the same rules, fixed before any result was seen:
 
-- **Choice and report are kept apart.** Each measure may be read in nine ways (all layers side by side, the middle one
-  or the last one; of each input one token, positions in turn, or the mean over tokens, or the last token). The way with
-  the best pair AUROC on one set of networks is the one that is reported, on other networks. "the paper's recipe" is
-  ridge on all layers, mean over tokens.
+- **Regimes**: compiled programs in disguise, trained networks and attacks on measures, causal models written down
+  (`compiled_networks`, `trained_networks`, `causal_networks`).
+- **Choice and report are kept apart.** Each measure may be read in several ways (what is recorded on inputs: all layers
+  side by side, the middle one or the last one; of each input one token, positions in turn, or the mean over tokens, or
+  the last token; swaps: of single nodes or whole parts). The way with the best pair AUROC on one set of networks is the
+  one that is reported, on other networks. "the paper's recipe" is ridge on all layers, mean over tokens.
 - **Pair AUROC**: are two networks of one algorithm closer than two of different ones? **Group AUROC**: the same for
-  groups of six networks, by congruity (C), and by the mean distance between the groups for comparison. Pairs are only
-  made within a family, whose algorithms all compute one function.
+  groups of about six networks, by congruity (C), and by the mean distance between the groups for comparison. Pairs are
+  only made within a family, whose algorithms all compute one function.
+- **Hard pairs**, where networks were laid out: only pairs of one algorithm in unlike layouts, and of different ones in
+  like layouts (farther apart, or nearer, than the median pair).
 - **Every family counts alike**: areas are means over families, whose distances are not compared.
-- **Intervals** are 95 %, by the jackknife over networks (each left out once). They cover networks, which here are
-  disguises of the same programs, and neither algorithms nor inputs.
+- **Intervals** are 95 %, by the jackknife over networks (each left out once). They cover networks, and neither
+  algorithms nor inputs.
 - **False alarms**: same-algorithm groups that `congruity.estimate` calls "different"; **missed**: different ones that
   it does not. Networks are the units.
-- **Nuisance measures** see depth, width, size, how variance grows over depth, or the sizes of principal components, and
-  nothing of which inputs are alike. They choose their reading as the others do. A measure counts as mechanistic only
-  where it beats all of them.
+- **Nuisance measures** see depth, width, size, how variance grows over depth, the sizes of principal components, the
+  answers, where the layout put what, how many parts are active or how large the effects of swaps are, and nothing of
+  which inputs are alike. They choose their reading as the others do. A measure counts as mechanistic only where it
+  beats all of them.
 
 Labels are interchange-equivalence classes (`congruity.theory.interchange`), which here are the programs.
 
@@ -27,55 +32,20 @@ two representations (samples, features) of the same samples, centred and of unit
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from congruity import distances, measure
-from congruity.bench import compiled_networks
-from congruity.errors import InputError
+from congruity.bench import causal_networks, compiled_networks, measures, trained_networks
+from congruity.bench.measures import RECIPE, Entry, Measure
+from congruity.bench.network import Make, Network
 from congruity.inference import estimate
 from congruity.protocols import Progress
 from congruity.values import Floats
 
-Measure = Callable[[Floats, Floats], float]
-READINGS = tuple(itertools.product(("all layers", "middle layer", "last layer"), ("tokens", "mean", "last token")))
-RECIPE = ("all layers", "mean")
 _GROUP = 6
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network and what it does on the shared inputs.
-
-    Attributes:
-        name: unique.
-        family, algorithm: its label; networks of different families are never compared.
-        states: residual stream after every block, (layers, inputs, positions, width).
-    """
-
-    name: str
-    family: str
-    algorithm: str
-    states: Floats
-
-    @property
-    def depth(self) -> int:
-        """Number of blocks."""
-        return len(self.states)
-
-    def read(self, layers: str, pooling: str) -> Iterable[Floats]:
-        """Yield (samples, features) of each layer that a reading takes."""
-        chosen = {"all layers": slice(None), "middle layer": slice((self.depth - 1) // 2, (self.depth + 1) // 2)}
-        for state in self.states[chosen.get(layers, slice(-1, None))]:
-            if pooling == "tokens":
-                inputs = np.arange(state.shape[0])
-                yield state[inputs, inputs % state.shape[1]]
-            else:
-                yield state.mean(axis=1) if pooling == "mean" else state[:, -1]
 
 
 def run(seed: int, small: bool, progress: Progress, *, entries: Mapping[str, Measure] | None = None) -> dict[str, Any]:
@@ -91,127 +61,49 @@ def run(seed: int, small: bool, progress: Progress, *, entries: Mapping[str, Mea
         InputError: an entry that raises, or returns something else than a finite number.
     """
     result: dict[str, Any] = {}
-    for regime, make in compiled_networks.regimes(seed, small).items():
-        choose, report = ([Network(*parts) for parts in make(half, progress)] for half in ("choose", "report"))
-        measures = _measures(small, entries or {})
+    for regime, make in _regimes(seed, small).items():
+        choose, report = (list(make(half, progress)) for half in ("choose", "report"))
+        faced = measures.facing(choose + report, entries or {}, small)
         result[regime] = {}
-        for done, (name, table) in enumerate(measures.items()):
-            progress(f"{regime}: measures", done, len(measures))
-            result[regime][name] = _judged(table, choose, report, small)
+        for done, (name, entry) in enumerate(faced.items()):
+            progress(f"{regime}: measures", done, len(faced))
+            result[regime][name] = _judged(entry, choose, report, small)
             if name == "ridge":
-                result[regime]["ridge, the paper's recipe"] = _at(RECIPE, table, report, small)
-        progress(f"{regime}: measures", len(measures), len(measures))
+                result[regime]["ridge, the paper's recipe"] = _at(RECIPE, entry, report, small)
+        progress(f"{regime}: measures", len(faced), len(faced))
     return {"regimes": result, "networks": {"group": _group(small)}}
 
 
-# ------------------------------------------------------------------------------------------------------- measures
-
-Table = Callable[[Sequence[Network], tuple[str, str]], Floats]
-
-
-def _measures(small: bool, entries: Mapping[str, Measure]) -> dict[str, Table]:
-    names = ("ridge", "procrustes", "cka", "rsa", "svcca", "spectral")[: 2 if small else None]
-    ours = {name: _built_in(name) for name in names} | {name: entered(name, fn) for name, fn in entries.items()}
-    return ours | {f"nuisance: {name}": _nuisance(read) for name, read in NUISANCES.items()}
-
-
-def _built_in(name: str) -> Table:
-    distance = distances.Spectral(tol=0.05) if name == "spectral" else distances.chosen(name)  # as fine takes hours
-
-    def table(networks: Sequence[Network], reading: tuple[str, str]) -> Floats:
-        found = measure.pairwise((_gram(network, reading) for network in networks), distance, gram=True)
-        return np.asarray(found.values)
-
-    return table
-
-
-def _gram(network: Network, reading: tuple[str, str]) -> Floats:
-    return np.asarray(sum(part @ part.T for part in _centred(network, reading)))
-
-
-def _centred(network: Network, reading: tuple[str, str]) -> list[Floats]:
-    return [part - part.mean(axis=0) for part in network.read(*reading)]
-
-
-def entered(name: str, fn: Measure) -> Table:
-    """Return a measure made of a dissimilarity of two representations, (samples, features) each."""
-
-    def table(networks: Sequence[Network], reading: tuple[str, str]) -> Floats:
-        reprs = [np.concatenate(_centred(network, reading), axis=1) for network in networks]
-        reprs = [x / np.linalg.norm(x) for x in reprs]
-        values = np.zeros((len(reprs), len(reprs)))
-        for i, j in itertools.permutations(range(len(reprs)), 2):
-            try:
-                values[i, j] = float(fn(reprs[i], reprs[j]))
-            except Exception as error:
-                raise InputError(
-                    f"measure {name!r} raised {type(error).__name__} for shapes {reprs[i].shape} and "
-                    f"{reprs[j].shape}: {error}"
-                ) from error
-            if not np.isfinite(values[i, j]):
-                raise InputError(
-                    f"measure {name!r} gave {values[i, j]} for {networks[i].name} and {networks[j].name}; it must be "
-                    "a finite number"
-                )
-        values -= min(0.0, float(values.min()))  # only the order counts
-        np.fill_diagonal(values, 0.0)
-        return values
-
-    return table
-
-
-def _sizes(network: Network, reading: tuple[str, str]) -> Floats:
-    values = np.linalg.eigvalsh(_gram(network, reading))[::-1].clip(min=0)
-    return np.asarray(np.sqrt(values / values.sum()))
-
-
-def _over_depth(network: Network, reading: tuple[str, str]) -> Floats:
-    """Return the share of the variance in the layers up to each fifth of the depth."""
-    found = [float(np.square(part).sum()) for part in _centred(network, ("all layers", reading[1]))]
-    share = np.cumsum(found) / np.sum(found)
-    return np.asarray(np.interp(np.linspace(0.2, 0.8, 4), np.linspace(0, 1, len(share)), share))
-
-
-NUISANCES: dict[str, Callable[[Network, tuple[str, str]], Floats]] = {
-    "depth": lambda network, reading: np.array([float(network.depth)]),
-    "width": lambda network, reading: np.array([float(network.states.shape[-1])]),
-    "size": lambda network, reading: np.log([float(np.trace(_gram(network, reading)))]),
-    "variance over depth": _over_depth,
-    "sizes of principal components": _sizes,
-}
-
-
-def _nuisance(read: Callable[[Network, tuple[str, str]], Floats]) -> Table:
-    def table(networks: Sequence[Network], reading: tuple[str, str]) -> Floats:
-        values = np.stack([read(network, reading) for network in networks])
-        return np.asarray(np.linalg.norm(values[:, None] - values[None], axis=-1))
-
-    return table
+def _regimes(seed: int, small: bool) -> dict[str, Make]:
+    found: dict[str, Make] = {}
+    for family in (compiled_networks, trained_networks, causal_networks):
+        found |= family.regimes(seed, small)
+    return found
 
 
 # ------------------------------------------------------------------------------------------------------- judging
 
 
-def _judged(table: Table, choose: Sequence[Network], report: Sequence[Network], small: bool) -> dict[str, Any]:
+def _judged(entry: Entry, choose: Sequence[Network], report: Sequence[Network], small: bool) -> dict[str, Any]:
     """Choose the reading on some networks, and report on others."""
     found = {}
-    for reading in READINGS[:: 4 if small else 1]:
-        values, pairs = _listed(_tabled(table, choose, reading), choose)
+    for reading in entry.readings[:: 4 if small else 1]:
+        values, pairs = _listed(_tabled(entry, choose, reading), choose)
         found[reading] = _auroc(values, pairs)
     best = max(found, key=lambda reading: found[reading])
-    return {"chosen_at": found[best]} | _at(best, table, report, small)
+    return {"chosen_at": found[best]} | _at(best, entry, report, small)
 
 
-def _at(reading: tuple[str, str], table: Table, networks: Sequence[Network], small: bool) -> dict[str, Any]:
-    return {"reading": " / ".join(reading)} | _row(_tabled(table, networks, reading), networks, small)
+def _at(reading: tuple[str, ...], entry: Entry, networks: Sequence[Network], small: bool) -> dict[str, Any]:
+    return {"reading": " / ".join(reading)} | _row(_tabled(entry, networks, reading), networks, small)
 
 
-def _tabled(table: Table, networks: Sequence[Network], reading: tuple[str, str]) -> Floats:
+def _tabled(entry: Entry, networks: Sequence[Network], reading: tuple[str, ...]) -> Floats:
     """Fill (N, N) family by family; pairs across families are NaN and never used."""
     result = np.full((len(networks), len(networks)), np.nan)
     for family in dict.fromkeys(network.family for network in networks):
         rows = [i for i, network in enumerate(networks) if network.family == family]
-        result[np.ix_(rows, rows)] = table([networks[i] for i in rows], reading)
+        result[np.ix_(rows, rows)] = entry.table([networks[i] for i in rows], reading)
     return result
 
 
@@ -244,7 +136,42 @@ def _row(table: Floats, networks: Sequence[Network], small: bool) -> dict[str, A
         "false_alarm": float(different[same].mean()),
         "missed": float(1 - different[~same].mean()),
         "groups": [int(same.sum()), int((~same).sum())],
+        **_hard(values, pairs, kept, networks, groups),
+        "structure": _structure(table, networks),
     }
+
+
+def _hard(
+    values: Floats, pairs: _Pairs, weights: Floats, networks: Sequence[Network], groups: Sequence[Sequence[int]]
+) -> dict[str, float]:
+    """Return the pair AUROC of pairs whose layouts say the contrary of their algorithms; nothing without layouts."""
+    layouts = [network.layout for network in networks]
+    if any(layout is None for layout in layouts):
+        return {}
+    where = np.stack([np.asarray(layout) for layout in layouts])
+    apart = np.linalg.norm(where[pairs.rows] - where[pairs.columns], axis=1)
+    hard = np.where(pairs.same, apart >= np.median(apart), apart <= np.median(apart))
+    if not (hard & pairs.same).any() or not (hard & ~pairs.same).any():
+        return {}
+    part = _Pairs(*(column[hard] for column in pairs))
+    return _figure("hard_auroc", "hard_", [_auroc(values[hard], part, w[hard]) for w in weights], groups)
+
+
+def _structure(table: Floats, networks: Sequence[Network]) -> dict[str, Any]:
+    """Return the mean distance between networks of any two algorithms of a family, a network's with itself left out."""
+    found = {}
+    for family in dict.fromkeys(network.family for network in networks):
+        rows: dict[str, list[int]] = {}
+        for i, network in enumerate(networks):
+            if network.family == family:
+                rows.setdefault(network.algorithm, []).append(i)
+        both = (table + table.T) / 2
+        means = [
+            [float(both[np.ix_(a, b)].sum() / (len(a) * len(b) - (len(a) if a is b else 0))) for b in rows.values()]
+            for a in rows.values()
+        ]
+        found[family] = {"algorithms": list(rows), "distances": np.round(means, 6).tolist()}
+    return found
 
 
 def _figure(name: str, prefix: str, values: Sequence[float], groups: Sequence[Sequence[int]]) -> dict[str, float]:
@@ -264,10 +191,15 @@ def _group(small: bool) -> int:
 
 
 def _groups(networks: Sequence[Network], size: int) -> list[list[int]]:
-    """Return groups of networks of one algorithm, in order."""
+    """Return groups of networks of one algorithm, about ``size`` each; neighbours go to different groups."""
     labels = [(network.family, network.algorithm) for network in networks]
     members = [[i for i, label in enumerate(labels) if label == one] for one in dict.fromkeys(labels)]
-    return [rows[start : start + size] for rows in members for start in range(0, len(rows) - size + 1, size)]
+    found = []
+    for rows in members:
+        count = max(1, round(len(rows) / size))
+        each = len(rows) // count
+        found += [rows[start::count][:each] for start in range(count)]
+    return [rows for rows in found if len(rows) > 1]
 
 
 def congruities(table: Floats, a: Sequence[int], b: Sequence[int], draws: NDArray[np.float64]) -> Floats:

@@ -78,10 +78,23 @@ class Compiled(torch.nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the answers, (batch, n, classes), for tokens (batch, n)."""
-        first = self.bos.expand(len(tokens), 1)
-        residual = self.tokens[torch.cat([first, tokens.long()], dim=1)] + self.positions[: tokens.shape[1] + 1]
+        residual = self.embedded(tokens)
         for block in self.blocks:
             residual = block(residual)
+        return self.answered(residual)
+
+    @property
+    def layers(self) -> list[_Block]:
+        """The blocks, in order."""
+        return [block for block in self.blocks if isinstance(block, _Block)]
+
+    def embedded(self, tokens: Tensor) -> Tensor:
+        """Return the residual stream before the first block, (batch, n + 1, d)."""
+        first = self.bos.expand(len(tokens), 1)
+        return self.tokens[torch.cat([first, tokens.long()], dim=1)] + self.positions[: tokens.shape[1] + 1]
+
+    def answered(self, residual: Tensor) -> Tensor:
+        """Return the answers that the last residual stream gives, (batch, n, classes)."""
         return residual[:, 1:] @ self.answer
 
 
@@ -103,10 +116,17 @@ class _Attention(torch.nn.Module):
         self.z = torch.nn.Identity()
 
     def forward(self, residual: Tensor) -> Tensor:
+        return self.projected(self.mixed(residual))
+
+    def mixed(self, residual: Tensor) -> Tensor:
+        """Return what each head takes, (batch, positions, heads, head width), before it is projected."""
         query, key, value = (_affine(residual[:, None], matrix) for matrix in (self.query, self.key, self.value))
         pattern = (query @ key.mT / query.shape[-1] ** 0.5).softmax(dim=-1)
-        z = self.z((pattern @ value).transpose(1, 2).flatten(2))  # (batch, positions, h k)
-        return z @ self.out.flatten(0, 1) + self.out_bias
+        return (pattern @ value).transpose(1, 2)
+
+    def projected(self, z: Tensor) -> Tensor:
+        """Return what all heads together add to the residual stream."""
+        return self.z(z.flatten(2)) @ self.out.flatten(0, 1) + self.out_bias
 
 
 class _MLP(torch.nn.Module):

@@ -89,16 +89,23 @@ class CausalModel:
         """The variables between inputs and outputs: what an interchange can reach into."""
         return tuple(name for name in self.variables if name not in self.outputs)
 
-    def solve(self, inputs: Mapping[str, Any], *, do: Mapping[str, Any] | None = None) -> dict[str, Array]:
+    def solve(
+        self,
+        inputs: Mapping[str, Any],
+        *,
+        do: Mapping[str, Any] | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> dict[str, Array]:
         """Return the value of every variable, inputs included, for each of the queries.
 
         Args:
             inputs: for each input an array (queries,), or one value for all queries.
             do: variables that are set, by value or array (queries,), instead of computed: a hard intervention.
+            where: for some of the variables in ``do`` truth values (queries,): they are set on these queries only.
 
         Raises:
-            InputError: an input is missing, unknown or outside its values; ``do`` names no variable; lengths differ; a
-                mechanism gives NaN, or not one value a query.
+            InputError: an input is missing, unknown or outside its values; ``do`` names no variable, or ``where`` one
+                that is not computed or not in ``do``; lengths differ; a mechanism gives NaN, or not one value a query.
         """
         if unlike := set(self.inputs) ^ set(inputs):
             raise InputError(f"causal model: inputs are {', '.join(self.inputs)}; {sorted(unlike)[0]} does not fit")
@@ -107,20 +114,26 @@ class CausalModel:
             raise InputError(f"causal model: no variable is named {unknown[0]}; known: {', '.join(self.variables)}")
         values = {name: _array(name, set_to.get(name, inputs[name])) for name in self.inputs}
         set_to = {name: _array(name, value) for name, value in set_to.items()}
+        if unfit := sorted(set(where or {}) - (set(set_to) & set(self._parts))):
+            raise InputError(f"causal model: where names {unfit[0]}, which is no computed variable that do sets")
+        chosen = {name: _array(name, value) for name, value in (where or {}).items()}
+        if unfit := [name for name, value in chosen.items() if value.dtype != bool]:
+            raise InputError(f"causal model: where must hold truth values; those of {unfit[0]} are of another type")
         try:
-            (n,) = np.broadcast_shapes((1,), *(v.shape for v in (*values.values(), *set_to.values())))
+            given = (*values.values(), *set_to.values(), *chosen.values())
+            (n,) = np.broadcast_shapes((1,), *(v.shape for v in given))
         except ValueError:
             shapes = {name: v.shape for name, v in (values | set_to).items() if v.ndim}
             raise InputError(f"causal model: every input needs one value a query; shapes are {shapes}") from None
         for name, allowed in self._domains.items():
             values[name] = np.broadcast_to(_allowed(name, values[name], allowed), (n,))
         for name in self.variables:
-            if name in set_to:
+            if name in set_to and name not in chosen:
                 values[name] = np.broadcast_to(set_to[name], (n,))
                 continue
             parents, mechanism = self._parts[name]
-            found = mechanism(*(values[parent] for parent in parents))
-            values[name] = _computed(name, found, n, constant=not parents)
+            found = _computed(name, mechanism(*(values[parent] for parent in parents)), n, constant=not parents)
+            values[name] = np.where(chosen[name], set_to[name], found) if name in chosen else found
         return values
 
     def interchange(self, base: Mapping[str, Any], source: Mapping[str, Any], names: Sequence[str]) -> dict[str, Array]:

@@ -1,0 +1,106 @@
+"""Does a network do what it was trained to? Measured for each on draws that trained nothing, and held to thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from congruity._random import stream
+from congruity.zoo.layout import Layout
+from congruity.zoo.lessons import Lessons
+from congruity.zoo.network import Networks, Outputs, Swap
+from congruity.zoo.spread import kind
+from congruity.zoo.training import swaps
+
+_PAIRS = 3000
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What one network reaches; as `Needed`, what it must reach. NaN where a loss was not finite.
+
+    Attributes:
+        accuracy: share of inputs with all answers right: the smaller of that on telling inputs and on all others.
+        interchange: share of swaps of one variable's node that give the causal model's answers, of those swaps that
+            change the answers. (Those that change none are easy, and most.)
+        strictness: share of swaps of a free node that change no answer.
+        readout: share of inputs on which a variable's value is read off its node, for the worst variable.
+    """
+
+    accuracy: float
+    interchange: float
+    strictness: float
+    readout: float
+
+    def passes(self, needed: Gates) -> bool:
+        """Return whether each figure is at least what is needed; a NaN is not."""
+        return all(getattr(self, f.name) >= getattr(needed, f.name) for f in fields(self))
+
+
+def measured(
+    networks: Networks,
+    lessons: Lessons,
+    layouts: Sequence[Layout],
+    readouts: Mapping[str, NDArray[np.float32]],
+    *,
+    seed: int,
+) -> list[Gates]:
+    """Return the gates of each of K networks."""
+    random = stream(seed, "zoo", "gates")
+    drawn = lessons.interchange(_PAIRS, random, held_out=True)
+    nodes, aligned = swaps(layouts, lessons, drawn, 0.65, random)
+    changed = (drawn.edited != drawn.plain).any(axis=1)
+    expected = np.where(aligned[:, None], drawn.edited, drawn.plain)
+    device = networks.device
+    with torch.inference_mode():
+        logits = networks(torch.as_tensor(lessons.every, device=device)).logits
+        right = _right(logits, lessons.answers(lessons.every))
+        swapped, carried = [], []
+        for rows in np.array_split(np.arange(_PAIRS), 6):
+            tokens = torch.as_tensor(np.concatenate([drawn.source[rows], drawn.base[rows]]), device=device)
+            source = torch.arange(len(rows), device=device)
+            swap = Swap(torch.as_tensor(nodes[..., rows], device=device), source)
+            found = networks(tokens, swap)
+            swapped.append(_right(found.logits[..., len(rows) :], expected[rows]))
+            carried.append(_read(networks, found, lessons.carried(drawn.source[rows]), lessons, layouts, readouts))
+    telling = np.isin(np.arange(len(lessons.every)), lessons.telling)
+    whole, read = np.concatenate(swapped, axis=1), np.concatenate(carried, axis=2).mean(axis=2).min(axis=1)
+    finite = torch.isfinite(logits).flatten(1).all(dim=1).cpu().numpy()
+    return [
+        Gates(
+            float(min(right[k, telling].mean(), right[k, ~telling].mean())),
+            float(whole[k, aligned & changed].mean()),
+            float(whole[k, ~aligned].mean()),
+            float(read[k]),
+        )
+        if finite[k]
+        else Gates(*[float("nan")] * 4)
+        for k in range(len(layouts))
+    ]
+
+
+def _read(
+    networks: Networks,
+    found: Outputs,
+    values: NDArray[np.int64],
+    lessons: Lessons,
+    layouts: Sequence[Layout],
+    readouts: Mapping[str, NDArray[np.float32]],
+) -> NDArray[np.bool_]:
+    """Return (networks, variables, rows), true where a readout gives the variable's value."""
+    result = np.zeros((len(layouts), len(lessons.variables), len(values)), dtype=bool)
+    for k, layout in enumerate(layouts):
+        for index, name in enumerate(lessons.variables):
+            carried = networks.node(found, k, layout.nodes[name])[:, : len(values)].cpu().numpy()
+            result[k, index] = (readouts[kind(name)][k].T @ carried).argmax(axis=0) == values[:, index]
+    return result
+
+
+def _right(logits: torch.Tensor, answers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return (networks, rows), true where all answers are right."""
+    found = logits.argmax(dim=1).cpu().numpy()  # (networks, answers, rows)
+    return np.asarray((found == answers.T[None]).all(axis=1))

@@ -1,0 +1,204 @@
+"""A zoo on disk: one file a job, written when the job is done, so that an interrupted training goes on where it was.
+
+The same preset, way and seed give the same networks on the same machine and libraries: each job has its own random
+streams, and neither order nor the number of processes reaches them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from congruity import cache
+from congruity._digest import digest, plain
+from congruity._random import stream
+from congruity.algorithms import by_name
+from congruity.errors import StoreError
+from congruity.protocols import Progress, silent
+from congruity.store import write_bytes
+from congruity.zoo.gates import Gates, measured
+from congruity.zoo.layout import Layout, draw
+from congruity.zoo.lessons import Lessons
+from congruity.zoo.network import Networks
+from congruity.zoo.presets import Job, Preset, needed
+from congruity.zoo.training import train
+
+_VERSION = 1  # of what a job's networks are: raise it when the code that makes them changes
+_KEY = "congruity-zoo"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The trained networks of one job.
+
+    Attributes:
+        networks, layouts, lessons: what they are, where they carry what, and what they were taught.
+        readouts: kind of variable -> (networks, width, values).
+        gates: what each reached.
+        seconds: of processor time.
+    """
+
+    job: Job
+    networks: Networks
+    layouts: tuple[Layout, ...]
+    lessons: Lessons
+    readouts: dict[str, NDArray[np.float32]]
+    gates: tuple[Gates, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> tuple[bool, ...]:
+        """Which networks reach what is needed."""
+        return tuple(one.passes(needed(self.job.way)) for one in self.gates)
+
+
+def folder(preset: Preset, way: str, seed: int) -> Path:
+    """Return where a zoo is kept, in the cache."""
+    jobs = [plain(job) for job in preset.jobs(way, seed)]
+    return cache.folder() / "zoo" / f"{preset.name}-{way}-{seed}-{digest(_VERSION, jobs)[:12]}"
+
+
+def train_zoo(
+    preset: Preset,
+    way: str,
+    *,
+    seed: int = 0,
+    processes: int = 1,
+    device: str = "cpu",
+    progress: Progress = silent,
+) -> Path:
+    """Train what is not there yet of a zoo; return its folder.
+
+    Args:
+        preset, way, seed: what zoo.
+        processes: how many at once, one thread each; 1 trains in this process.
+        device: where; "cuda" trains in this process.
+        progress: told how many networks are done.
+
+    Raises:
+        UnknownNameError: no such way to train.
+        StoreError: no space, or a folder that cannot be written.
+    """
+    from joblib import Parallel, delayed
+
+    place, jobs = folder(preset, way, seed), list(preset.jobs(way, seed))
+    total, stage = sum(job.count for job in jobs), f"networks of {preset.name}, {way}"
+    left = [job for job in jobs if not _path(place, job).is_file()]
+    done = total - sum(job.count for job in left)
+    progress(stage, done, total)
+    work = Parallel(n_jobs=processes if device == "cpu" else 1, return_as="generator_unordered")
+    for count in work(delayed(_finish)(place, job, device) for job in left):
+        done += count
+        progress(stage, done, total)
+    return place
+
+
+def load_zoo(preset: Preset, way: str, *, seed: int = 0) -> Iterator[Batch]:
+    """Yield the batches of a zoo in the order of its jobs, those that are there.
+
+    Raises:
+        StoreError: a file that is damaged.
+    """
+    place = folder(preset, way, seed)
+    for job in preset.jobs(way, seed):
+        if _path(place, job).is_file():
+            yield _load(_path(place, job), job)
+
+
+def trained(job: Job, device: str = "cpu") -> Batch:
+    """Train the networks of one job, and measure their gates."""
+    start = time.process_time()
+    networks, layouts, lessons = _fresh(job)
+    networks.to(device)
+    readouts = train(networks, lessons, layouts, job.recipe, seed=job.seed)
+    gates = measured(networks, lessons, layouts, readouts, seed=job.seed + 1)
+    networks.to("cpu")
+    return Batch(job, networks, layouts, lessons, readouts, tuple(gates), time.process_time() - start)
+
+
+def checked(batch: Batch) -> list[Gates]:
+    """Return the gates of a batch, measured anew from its weights on other draws than the stored ones."""
+    seed = batch.job.seed + 2
+    return measured(batch.networks, batch.lessons, batch.layouts, batch.readouts, seed=seed)
+
+
+def _fresh(job: Job) -> tuple[Networks, tuple[Layout, ...], Lessons]:
+    family = by_name(job.family)
+    algorithm = next(one for one in family.algorithms if one.name == job.algorithm)
+    lessons = Lessons(family, algorithm, kinds=job.kinds, seed=job.seed)
+    seeds = [int(stream(job.seed, "zoo", job.name, k).integers(2**31)) for k in range(job.count)]
+    layouts = tuple(draw(lessons.model, lessons.length, job.shape, stream(one, "zoo", "layout")) for one in seeds)
+    networks = Networks(
+        seeds,
+        job.shape,
+        vocabulary=lessons.vocabulary,
+        length=lessons.length,
+        classes=lessons.classes,
+        answers=lessons.positions,
+    )
+    return networks, layouts, lessons
+
+
+def _finish(place: Path, job: Job, device: str) -> int:
+    """Train one job and write it; return how many networks that made."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # one process a core; also what makes the numbers the same however many there are
+    try:
+        _save(trained(job, device), _path(place, job))
+    finally:
+        torch.set_num_threads(threads)
+    return job.count
+
+
+def _path(place: Path, job: Job) -> Path:
+    return place / f"{job.name}.safetensors"
+
+
+def _save(batch: Batch, path: Path) -> None:
+    from safetensors.numpy import save
+
+    arrays = {f"weights.{name}": value.detach().numpy() for name, value in batch.networks.weights.items()}
+    arrays |= {f"readouts.{name}": value for name, value in batch.readouts.items()}
+    header = {
+        "job": plain(batch.job),
+        "gates": [[_finite(value) for value in dataclasses.astuple(one)] for one in batch.gates],
+        "seconds": round(batch.seconds, 2),
+    }
+    content = save(arrays, metadata={_KEY: json.dumps(header, sort_keys=True, allow_nan=False)})
+    write_bytes(content, path)
+
+
+def _load(path: Path, job: Job) -> Batch:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as handle:
+            header: dict[str, Any] = json.loads((handle.metadata() or {})[_KEY])
+            arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (no mapping)
+        if header["job"] != plain(job):
+            raise ValueError("made by another job")
+        networks, layouts, lessons = _fresh(job)
+        for name, parameter in networks.weights.items():
+            value = torch.from_numpy(arrays[f"weights.{name}"])
+            if value.shape != parameter.shape:
+                raise ValueError(f"{name} has shape {tuple(value.shape)}")
+            parameter.data = value
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise StoreError(f"{path}: not a whole file of a zoo ({error}); remove it and train the zoo again") from None
+    networks.requires_grad_(False)
+    readouts = {name.partition(".")[2]: value for name, value in arrays.items() if name.startswith("readouts.")}
+    gates = tuple(Gates(*(float("nan") if v is None else float(v) for v in one)) for one in header["gates"])
+    return Batch(job, networks, layouts, lessons, readouts, gates, float(header["seconds"]))
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 6) if np.isfinite(value) else None
