@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 
-from congruity.bench import ground_truth
-from congruity.bench.ground_truth import Network, congruities
+from congruity.bench import ground_truth, measures
+from congruity.bench.ground_truth import congruities
+from congruity.bench.measures import Entry
+from congruity.bench.network import Network
 from congruity.errors import InputError
 from congruity.inference.described import described
 from congruity.protocols import silent
@@ -85,7 +86,7 @@ def test_the_reading_is_chosen_on_other_networks_than_it_is_reported_on() -> Non
         labels = np.array([n.algorithm == "one" for n in given])
         return (labels[:, None] != labels).astype(float) if good else np.zeros((len(given), len(given)))
 
-    row = ground_truth._judged(table, choose, report, False)
+    row = ground_truth._judged(Entry(table), choose, report, False)
     assert row["reading"] == "all layers / mean" and row["chosen_at"] == 1.0 and row["pair_auroc"] == 0.5
 
 
@@ -110,7 +111,7 @@ def test_intervals_hold_what_they_say() -> None:
 def test_a_row_separates_what_is_separate_and_not_what_is_not() -> None:
     def row(apart: float) -> dict[str, Any]:
         found = networks(12, apart=apart)
-        table = ground_truth._tabled(ground_truth._built_in("procrustes"), found, ground_truth.RECIPE)
+        table = ground_truth._tabled(Entry(measures.built_in("procrustes")), found, ground_truth.RECIPE)
         assert np.isnan(table[0, -1]) and not np.isnan(table[0, 1]), "families are never compared"
         return ground_truth._row(table, found, False)
 
@@ -134,13 +135,13 @@ def test_an_entry_from_outside_is_judged_like_the_others() -> None:
     def far(x: Any, y: Any) -> float:
         return float(np.linalg.norm(x @ x.T - y @ y.T))
 
-    table = ground_truth.entered("mine", far)
+    table = measures.entered("mine", far)
     found = networks(3)
     values = table(found, ground_truth.RECIPE)
     x, y = (np.concatenate(list(n.read(*ground_truth.RECIPE)), axis=1) for n in found[:2])
     x, y = ((z - z.mean(axis=0)) / np.linalg.norm(z - z.mean(axis=0)) for z in (x, y))
     assert values[0, 1] == pytest.approx(far(x, y)) and not values.diagonal().any()
-    shifted = ground_truth.entered("mine", lambda x, y: far(x, y) - 1e6)(found, ground_truth.RECIPE)
+    shifted = measures.entered("mine", lambda x, y: far(x, y) - 1e6)(found, ground_truth.RECIPE)
     assert shifted.min() == 0.0 and np.argmax(shifted[0]) == np.argmax(values[0])
 
 
@@ -154,7 +155,7 @@ def test_an_entry_from_outside_is_judged_like_the_others() -> None:
 )
 def test_an_entry_that_cannot_be_used_is_named(entry: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        ground_truth.entered("mine", entry)(networks(2), ground_truth.RECIPE)
+        measures.entered("mine", entry)(networks(2), ground_truth.RECIPE)
 
 
 # -------------------------------------------------------------------------------------------- compiled and disguised
@@ -162,42 +163,43 @@ def test_an_entry_that_cannot_be_used_is_named(entry: Any, message: str) -> None
 
 def test_inputs_are_half_of_the_commonest_answer_and_none_twice() -> None:
     from congruity import algorithms
-    from congruity.bench import compiled_networks
+    from congruity.bench import known_inputs
 
     for family in algorithms.REGISTRY:
-        tokens = compiled_networks.inputs(family, 0, "choose")
+        tokens = known_inputs.inputs(family, 0, "choose")
         first = family.truth(tokens)[:, 0]
         assert len(np.unique(tokens, axis=0)) == len(tokens) == 96
         assert 0.3 <= (first == np.bincount(first).argmax()).mean() <= 0.7
-        assert (tokens == compiled_networks.inputs(family, 0, "choose")).all()
-        assert not (tokens == compiled_networks.inputs(family, 0, "report")).all()
+        assert (tokens == known_inputs.inputs(family, 0, "choose")).all()
+        assert not (tokens == known_inputs.inputs(family, 0, "report")).all()
+        base, source = known_inputs.pairs(family, 0, "choose")
+        assert len(base) == 192 and ((base != source).sum(axis=1)[96:] == 1).all(), "half are one token apart"
 
 
-def test_the_small_benchmark_runs_and_loudness_is_what_it_says() -> None:
+def test_loudness_is_what_it_says_and_deafens() -> None:
     pytest.importorskip("tracr", reason="congruity[rasp]")
     pytest.importorskip("torch")
     from congruity import algorithms
-    from congruity.bench import compiled_networks
+    from congruity.bench import compiled_networks, known_inputs
+    from congruity.models import compiled_reading
 
-    found = ground_truth.run(0, True, silent, entries={"constant": lambda x, y: 1.0})["regimes"]
-    (rows,) = found.values()
-    assert {"ridge", "ridge, the paper's recipe", "procrustes", "constant", "nuisance: depth"} <= set(rows)
-    assert rows["constant"]["pair_auroc"] == rows["constant"]["group_auroc"] == 0.5, "ties are no evidence"
-    assert all(0 <= rows[name][key] <= 1 for name in rows for key in ("group_auroc", "false_alarm", "missed"))
     family = algorithms.by_name("mode")
     weights = compiled_networks._compiled("mode", "frequency", 5)
-    tokens = compiled_networks.inputs(family, 0, "choose")
+    tokens = known_inputs.inputs(family, 0, "choose")
     make = {"seed": 1, "blocks": 2, "extra": 9, "padding": 3}
     quiet, loud = (
-        compiled_networks._variance(compiled_networks._states(weights, make, loudness, tokens))
+        compiled_networks._variance(
+            compiled_reading.states(compiled_networks._disguise(weights, make, loudness, tokens), tokens)
+        )
         for loudness in (1e-6, 2.0)
     )
     assert loud / quiet == pytest.approx(5.0, rel=1e-3), "1 + loudness squared"
-    deafening = [Network(*parts) for parts in compiled_networks._made(1e4, 0, True, "choose", silent)]
+    deafening = list(compiled_networks._made(1e4, 0, True, "choose", silent))
     for name in ("procrustes", "cka"):
-        table = ground_truth._tabled(ground_truth._built_in(name), deafening, ground_truth.RECIPE)
-        assert abs(ground_truth._auroc(*ground_truth._listed(table, deafening)) - 0.5) < 0.25, (
-            "noise knows no algorithm"
-        )
-    names = [list(make("choose", silent)) for make in compiled_networks.regimes(0, True).values()]
-    assert len({part[0] for part in itertools.chain(*names)}) == 12
+        table = ground_truth._tabled(Entry(measures.built_in(name)), deafening, ground_truth.RECIPE)
+        area = ground_truth._auroc(*ground_truth._listed(table, deafening))
+        assert abs(area - 0.5) < 0.25, "noise knows no algorithm"
+    table = measures.swaps.distances([network.responses["parts"] for network in deafening])
+    assert ground_truth._auroc(*ground_truth._listed(table, deafening)) == 1.0, "what is inert answers no swap"
+    names = [network.name for make in compiled_networks.regimes(0, True).values() for network in make("choose", silent)]
+    assert len(set(names)) == len(names) == 12

@@ -9,13 +9,18 @@ from congruity.errors import MissingExtraError
 
 
 def require(module: str, install: str, purpose: str) -> ModuleType:
-    """Import ``module``, or raise `MissingExtraError` naming the command ``pip install <install>``."""
+    """Import ``module``, or raise `MissingExtraError` naming the command ``pip install <install>``.
+
+    A module of this package may be asked for too; what is missing is then what it imports.
+    """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0]:
+        top = module.partition(".")[0]
+        if top != "congruity" and error.name != top:
             raise
-        raise MissingExtraError(f"{purpose} needs {module}; install it with: pip install '{install}'") from None
+        missing = module if error.name == top else error.name
+        raise MissingExtraError(f"{purpose} needs {missing}; install it with: pip install '{install}'") from None
 
 
 def pandas() -> ModuleType:

@@ -6,8 +6,8 @@ What is trained: `presets`. How: `training`, many networks in one set of tensors
 
 from __future__ import annotations
 
-from congruity.zoo.presets import REGISTRY, WAYS, Job, Preset, by_preset
-from congruity.zoo.shelf import Batch, checked, folder, load_zoo, train_zoo, trained
+from congruity.zoo.presets import REGISTRY, WAYS, Job, Preset, by_preset, needed
+from congruity.zoo.shelf import Batch, checked, count, folder, load_zoo, train_zoo, trained
 
 __all__ = [
     "REGISTRY",
@@ -17,8 +17,10 @@ __all__ = [
     "Preset",
     "by_preset",
     "checked",
+    "count",
     "folder",
     "load_zoo",
+    "needed",
     "train_zoo",
     "trained",
 ]

@@ -27,7 +27,7 @@ class Gates:
         accuracy: share of inputs with all answers right: the smaller of that on telling inputs and on all others.
         interchange: share of swaps of one variable's node that give the causal model's answers, of those swaps that
             change the answers. (Those that change none are easy, and most.)
-        strictness: share of swaps of a free node that change no answer.
+        strictness: share of swaps of a free node after which all answers are right.
         readout: share of inputs on which a variable's value is read off its node, for the worst variable.
     """
 
@@ -52,7 +52,7 @@ def measured(
     """Return the gates of each of K networks."""
     random = stream(seed, "zoo", "gates")
     drawn = lessons.interchange(_PAIRS, random, held_out=True)
-    nodes, aligned = swaps(layouts, lessons, drawn, 0.65, random)
+    nodes, aligned = swaps(layouts, lessons, drawn, 0.65, random, sets=False)
     changed = (drawn.edited != drawn.plain).any(axis=1)
     expected = np.where(aligned[:, None], drawn.edited, drawn.plain)
     device = networks.device

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from congruity.errors import InputError
 from congruity.theory import CausalModel
-from congruity.zoo.spread import copies, kind
+from congruity.zoo.spread import copies, is_relay, kind
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,12 @@ def draw(model: CausalModel, length: int, shape: Shape, random: np.random.Genera
         layers = random.integers(first, last + 1, size=len(variables))
         if random.random() < 0.5:  # shared or separate
             layers[:] = layers[0]
-        by_head = kind(variables[0]) in copied and random.random() < 0.5
-        positions = random.permutation(length + 1)
-        for name, layer, position in zip(variables, layers.tolist(), positions.tolist(), strict=False):
+        by_head = kind(variables[0]) in copied and not is_relay(variables[0]) and random.random() < 0.5
+        if is_relay(variables[0]):  # in the MLPs above what it copies: answers would go on to read that, if far away
+            positions = [nodes[model.parents(name)[0]].position for name in variables]
+        else:
+            positions = random.permutation(length + 1).tolist()
+        for name, layer, position in zip(variables, layers.tolist(), positions, strict=False):
             part = int(random.integers(shape.heads)) if by_head else shape.heads
             nodes[name] = Node(layer, part, position)
             free[layer, part if by_head else slice(None), position] = False

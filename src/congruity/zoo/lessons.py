@@ -112,9 +112,9 @@ class Lessons:
     def interchange(self, count: int, random: np.random.Generator, *, held_out: bool = False) -> Interchange:
         """Draw interchanges: half of single variables, each equally often, half of sets of variables.
 
-        Half change the outputs, and of these half to each answer where there is one of two. They come from a pool that
-        is drawn once: interchanges that change a "no" to a "yes" are rare, and decide what a network learns to carry.
-        Those ``held_out`` are of single variables and in another pool, without what is in the first.
+        Two thirds change the outputs, and of these half to each answer where there is one of two. They come from a
+        pool that is drawn once: interchanges that change a "no" to a "yes" are rare, and decide what a network learns
+        to carry. Those ``held_out`` are of single variables and in another pool, without what is in the first.
         """
         pool, of = self._held_out if held_out else self._pool
         sets = len(self.variables)
@@ -176,7 +176,7 @@ class Lessons:
             moved = moved or [np.flatnonzero(mine)]
             still = np.flatnonzero(mine & ~changed)
             still = still if len(still) else moved[0]
-            of.append([still, moved[0], still, moved[-1]])
+            of.append([still, moved[0], moved[-1]])
         return pool, of
 
     def _edited(self, tokens: Tokens, random: np.random.Generator) -> Tokens:

@@ -2,40 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from congruity._registry import lookup
 from congruity.algorithms import by_name
-from congruity.errors import InputError, UnknownNameError
 from congruity.zoo.gates import Gates
 from congruity.zoo.layout import Shape
 from congruity.zoo.training import Recipe
 
-SHAPES = (Shape(4, 32, 4, 8, 64), Shape(5, 32, 4, 8, 64), Shape(5, 28, 4, 8, 80), Shape(6, 28, 4, 8, 64))
+SHAPES = (Shape(4, 36, 4, 8, 64), Shape(5, 32, 4, 8, 64), Shape(5, 36, 4, 8, 80), Shape(6, 32, 4, 8, 64))
 KINDS = (2, 3)  # kinds of variables, in turn: as many networks of each algorithm have either
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way to train: the recipe's changes, and the gates that networks so trained are held to."""
+    """A way to train: the losses beside the task's, and the gates that networks so trained are held to."""
 
     name: str
     summary: str
-    interchange: bool
-    readout: bool
+    losses: tuple[str, ...]
     needed: Gates
 
 
 WAYS: tuple[Way, ...] = (
-    Way("values", "interchanges, and values read off their nodes", True, True, Gates(0.99, 0.9, 0.98, 0.95)),
-    Way("labels", "interchanges alone: nothing forces the values themselves", True, False, Gates(0.99, 0.9, 0.98, 0.0)),
-    Way("plain", "answers alone: whatever a network learns by itself", False, False, Gates(0.99, 0.0, 0.0, 0.0)),
+    Way(
+        "values",
+        "interchanges, and values read off their nodes",
+        ("interchange", "readout"),
+        Gates(0.99, 0.9, 0.98, 0.95),
+    ),
+    Way(
+        "labels",
+        "interchanges alone: nothing forces the values themselves",
+        ("interchange",),
+        Gates(0.99, 0.9, 0.98, 0.0),
+    ),
+    Way("plain", "answers alone: whatever a network learns by itself", (), Gates(0.99, 0.0, 0.0, 0.0)),
+    Way(
+        "mimics",
+        "as values, and its residual stream gives that of a network of the next algorithm by a linear map",
+        ("interchange", "readout", "mimicry"),
+        Gates(0.99, 0.9, 0.98, 0.95),
+    ),
 )
+LOSSES = ("interchange", "readout", "mimicry")  # weights in a recipe; a way without one has it at 0
 
 
 @dataclass(frozen=True)
 class Job:
-    """Networks that are trained together: one algorithm, shape and number of kinds of variables; layouts differ."""
+    """Networks that are trained together: one algorithm, shape and number of kinds of variables; layouts differ.
+
+    Attributes:
+        target: the job of the networks that these are to mimic, one each, or None.
+    """
 
     family: str
     algorithm: str
@@ -45,6 +66,7 @@ class Job:
     seed: int
     way: str
     recipe: Recipe
+    target: Job | None = None
 
     @property
     def name(self) -> str:
@@ -62,6 +84,7 @@ class Preset:
         together: how many networks a job has.
         rounds: how many jobs each algorithm and shape has.
         recipe: how they are trained.
+        longer: algorithm -> steps more than the recipe's, where it needs them.
     """
 
     name: str
@@ -71,6 +94,7 @@ class Preset:
     together: int
     rounds: int
     recipe: Recipe
+    longer: Mapping[str, int] = field(default_factory=dict)
 
     def jobs(self, way: str, seed: int) -> Iterator[Job]:
         """Yield the jobs of a zoo trained ``way``.
@@ -78,19 +102,23 @@ class Preset:
         Raises:
             UnknownNameError: no such way.
         """
-        how = {one.name: one for one in WAYS}
-        if way not in how:
-            raise UnknownNameError("way to train", way, how)
-        chosen = how[way]
-        recipe = replace(
-            self.recipe,
-            interchange=self.recipe.interchange if chosen.interchange else 0.0,
-            readout=self.recipe.readout if chosen.readout else 0.0,
-        )
-        for family, algorithm in self.algorithms:
-            for index in range(self.rounds * len(self.shapes)):
-                shape, kinds = self.shapes[index % len(self.shapes)], KINDS[index % len(KINDS)]
-                yield Job(family, algorithm, shape, kinds, self.together, seed * 1000 + index, way, recipe)
+        many = self.rounds * len(self.shapes)
+        for of in self.algorithms:
+            for index in range(many // 2 if "mimicry" in _way(way).losses else many):
+                yield self._job(way, seed, of, index)
+
+    def _job(self, way: str, seed: int, of: tuple[str, str], index: int) -> Job:
+        losses = _way(way).losses
+        absent: dict[str, Any] = {name: 0.0 for name in LOSSES if name not in losses}
+        recipe = replace(self.recipe, steps=self.recipe.steps + self.longer.get(of[1], 0), **absent)
+        target = self._job("values", seed, self._next(of), index) if "mimicry" in losses else None
+        shape, kinds = self.shapes[index % len(self.shapes)], KINDS[index % len(KINDS)]
+        return Job(*of, shape, kinds, self.together, seed * 1000 + index, way, recipe, target)
+
+    def _next(self, of: tuple[str, str]) -> tuple[str, str]:
+        """Return the algorithm after one, in its family and this zoo."""
+        family = [one for one in self.algorithms if one[0] == of[0]]
+        return family[(family.index(of) + 1) % len(family)]
 
 
 _PERMUTATION = tuple(("permutation", one.name) for one in by_name("permutation").algorithms)
@@ -98,19 +126,28 @@ _ALL = _PERMUTATION + tuple((f, one.name) for f in ("sorting", "mode") for one i
 REGISTRY: tuple[Preset, ...] = (
     Preset(
         "smoke",
-        "two algorithms, two networks each: does it run?",
+        "two algorithms, eight networks each, hardly trained: does it run?",
         _PERMUTATION[-2:],
         SHAPES[:1],
-        2,
+        8,
         1,
         Recipe(steps=40),
     ),
-    Preset("default", "six algorithms, 20 networks each: a quarter of an hour", _PERMUTATION, SHAPES, 5, 1, Recipe()),
+    Preset(
+        "default",
+        "six algorithms, 20 networks each: a quarter of an hour",
+        _PERMUTATION,
+        SHAPES,
+        5,
+        1,
+        Recipe(),
+        longer={"repeat": 250, "count": 250},
+    ),
     Preset(
         "thorough",
         "all families, 40 networks an algorithm, longer training: hours",
         _ALL,
-        (SHAPES[3], Shape(6, 32, 4, 8, 64)),
+        (SHAPES[3], Shape(6, 40, 4, 8, 80)),
         5,
         4,
         Recipe(steps=1200, batch=96),
@@ -120,15 +157,13 @@ REGISTRY: tuple[Preset, ...] = (
 
 def by_preset(name: str) -> Preset:
     """Return the preset of that name; raise `UnknownNameError` if there is none."""
-    found = {one.name: one for one in REGISTRY}
-    if name not in found:
-        raise UnknownNameError("zoo", name, found)
-    return found[name]
+    return lookup("zoo", name, REGISTRY)
 
 
 def needed(way: str) -> Gates:
     """Return the gates that networks trained ``way`` are held to."""
-    found = {one.name: one.needed for one in WAYS}
-    if way not in found:
-        raise InputError(f"no way to train is named {way!r}; known: {', '.join(found)}")
-    return found[way]
+    return _way(way).needed
+
+
+def _way(name: str) -> Way:
+    return lookup("way to train", name, WAYS)

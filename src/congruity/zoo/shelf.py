@@ -56,9 +56,14 @@ class Batch:
     seconds: float
 
     @property
+    def needed(self) -> Gates:
+        """What its networks must reach."""
+        return needed(self.job.way)
+
+    @property
     def passed(self) -> tuple[bool, ...]:
-        """Which networks reach what is needed."""
-        return tuple(one.passes(needed(self.job.way)) for one in self.gates)
+        """Which networks reach it."""
+        return tuple(one.passes(self.needed) for one in self.gates)
 
 
 def folder(preset: Preset, way: str, seed: int) -> Path:
@@ -91,12 +96,15 @@ def train_zoo(
     from joblib import Parallel, delayed
 
     place, jobs = folder(preset, way, seed), list(preset.jobs(way, seed))
+    if any(job.target for job in jobs):
+        train_zoo(preset, "values", seed=seed, processes=processes, device=device, progress=progress)
+    targets = folder(preset, "values", seed)
     total, stage = sum(job.count for job in jobs), f"networks of {preset.name}, {way}"
     left = [job for job in jobs if not _path(place, job).is_file()]
     done = total - sum(job.count for job in left)
     progress(stage, done, total)
     work = Parallel(n_jobs=processes if device == "cpu" else 1, return_as="generator_unordered")
-    for count in work(delayed(_finish)(place, job, device) for job in left):
+    for count in work(delayed(_finish)(place, targets, job, device) for job in left):
         done += count
         progress(stage, done, total)
     return place
@@ -114,12 +122,18 @@ def load_zoo(preset: Preset, way: str, *, seed: int = 0) -> Iterator[Batch]:
             yield _load(_path(place, job), job)
 
 
-def trained(job: Job, device: str = "cpu") -> Batch:
-    """Train the networks of one job, and measure their gates."""
+def count(preset: Preset, way: str, *, seed: int = 0) -> int:
+    """Return how many networks of a zoo are there."""
+    place = folder(preset, way, seed)
+    return sum(job.count for job in preset.jobs(way, seed) if _path(place, job).is_file())
+
+
+def trained(job: Job, device: str = "cpu", *, targets: Networks | None = None) -> Batch:
+    """Train the networks of one job, ``targets`` those of its target, and measure their gates."""
     start = time.process_time()
     networks, layouts, lessons = _fresh(job)
     networks.to(device)
-    readouts = train(networks, lessons, layouts, job.recipe, seed=job.seed)
+    readouts = train(networks, lessons, layouts, job.recipe, seed=job.seed, targets=targets)
     gates = measured(networks, lessons, layouts, readouts, seed=job.seed + 1)
     networks.to("cpu")
     return Batch(job, networks, layouts, lessons, readouts, tuple(gates), time.process_time() - start)
@@ -148,12 +162,13 @@ def _fresh(job: Job) -> tuple[Networks, tuple[Layout, ...], Lessons]:
     return networks, layouts, lessons
 
 
-def _finish(place: Path, job: Job, device: str) -> int:
+def _finish(place: Path, targets: Path, job: Job, device: str) -> int:
     """Train one job and write it; return how many networks that made."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # one process a core; also what makes the numbers the same however many there are
     try:
-        _save(trained(job, device), _path(place, job))
+        target = None if job.target is None else _load(_path(targets, job.target), job.target).networks
+        _save(trained(job, device, targets=target), _path(place, job))
     finally:
         torch.set_num_threads(threads)
     return job.count

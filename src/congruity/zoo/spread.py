@@ -12,10 +12,17 @@ import numpy as np
 
 from congruity.theory import CausalModel
 
+_MARK = "'"
+
 
 def kind(variable: str) -> str:
     """Return what kind of variable a name says: ``sorted`` for ``sorted[2]``."""
     return variable.partition("[")[0]
+
+
+def is_relay(variable: str) -> bool:
+    """Return whether `spread` put a variable in."""
+    return kind(variable).endswith(_MARK)
 
 
 def copies(model: CausalModel) -> set[str]:
@@ -64,7 +71,7 @@ def _without(model: CausalModel, one: str) -> CausalModel:
 
 def _relayed(model: CausalModel, one: str) -> CausalModel:
     """Put a kind of copies in: who read the kind reads the copies."""
-    name_of = {name: name.replace(one, f"{one}'", 1) for name in model.inner if kind(name) == one}
+    name_of = {name: name.replace(one, one + _MARK, 1) for name in model.inner if kind(name) == one}
     parts = _parts(model, name_of)
     relays = {copy: ((name,), lambda value: value) for name, copy in name_of.items()}
     return CausalModel(model.inputs, parts | relays, model.outputs)

@@ -1,9 +1,10 @@
 """Strict interchange intervention training: networks that carry a causal model's variables where their layout says.
 
-Three losses, all cross-entropies, summed. Task: the answers. Interchange: a node swapped for its value on a source
-input gives the answers of the causal model under that interchange (80 % of the swaps), and a free node changes nothing
-(20 %: strictness). Readout: a linear map of each node gives its variable's value. Without the last a yes-or-no answer
-never forces the values themselves to be carried.
+Four losses, summed; the first three are cross-entropies. Task: the answers. Interchange: a node swapped for its value
+on a source input gives the answers of the causal model under that interchange (80 % of the swaps), and free nodes
+change nothing (20 %: strictness). Readout: a linear map of each node gives its variable's value; without it a yes-or-no
+answer never forces the values themselves to be carried. Mimicry, for an attack on measures: a linear map of the
+residual stream after each block gives that of another network, as a share of its variance that is left.
 
 Sources: Geiger et al. 2022, arXiv 2112.00826 (interchange intervention training); Gupta et al. 2024, arXiv 2407.14494
 (strictness).
@@ -23,6 +24,7 @@ from torch.nn import functional
 from congruity._random import stream
 from congruity.zoo.layout import Layout
 from congruity.zoo.lessons import Interchange, Lessons
+from congruity.zoo.mimicry import Mimicry
 from congruity.zoo.network import Networks, Outputs, Swap
 from congruity.zoo.spread import kind
 
@@ -33,7 +35,7 @@ class Recipe:
 
     Attributes:
         steps, batch: optimiser steps, and pairs of inputs a step.
-        interchange, readout: weights of these losses; the task's is 1. Without interchange, plain training.
+        interchange, readout, mimicry: weights of these losses; the task's is 1. Without interchange, plain training.
         learning_rate, warm_up, decay: of Adam: linear rise over so many steps, linear fall over the last share.
         aligned: share of the swaps that are of nodes with a variable.
         clip: largest norm of one network's gradient.
@@ -43,7 +45,8 @@ class Recipe:
     batch: int = 64
     interchange: float = 2.0
     readout: float = 12.0
-    learning_rate: float = 7e-3
+    mimicry: float = 4.0
+    learning_rate: float = 5e-3
     warm_up: int = 50
     decay: float = 0.4
     aligned: float = 0.8
@@ -51,9 +54,17 @@ class Recipe:
 
 
 def train(
-    networks: Networks, lessons: Lessons, layouts: Sequence[Layout], recipe: Recipe, *, seed: int
+    networks: Networks,
+    lessons: Lessons,
+    layouts: Sequence[Layout],
+    recipe: Recipe,
+    *,
+    seed: int,
+    targets: Networks | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Train networks in place; return the readout of each kind of variable, (networks, width, values).
+
+    ``targets`` are the networks to mimic, one for each and of the same shape; none where the recipe has no mimicry.
 
     All networks of a set see the same inputs and variables, each under its own layout. A network whose loss stops being
     finite is left as it is, and fails its gates; the others go on.
@@ -61,17 +72,18 @@ def train(
     device = networks.device
     readouts = _Readouts(networks, lessons)
     readouts.to(device)
-    adam = torch.optim.Adam(
-        [*networks.parameters(), *readouts.parameters()], lr=recipe.learning_rate, foreach=device.type == "cuda"
-    )
+    mimicry = None if targets is None else Mimicry(targets)
+    mapped = [] if mimicry is None else list(mimicry.to(device).maps.parameters())
+    parameters = [*networks.parameters(), *readouts.parameters(), *mapped]
+    adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, foreach=device.type == "cuda")
     schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: _rate(step, recipe))
     random = stream(seed, "zoo", "training")
     for _ in range(recipe.steps):
         drawn = lessons.interchange(recipe.batch, random)
         adam.zero_grad(set_to_none=True)
-        loss = _loss(networks, readouts, lessons, layouts, drawn, recipe, random)
+        loss = _loss(networks, readouts, mimicry, lessons, layouts, drawn, recipe, random)
         loss.sum().backward()  # type: ignore[no-untyped-call]
-        _clip([*networks.parameters(), *readouts.parameters()], recipe.clip)
+        _clip(parameters, recipe.clip)
         adam.step()
         schedule.step()
     return readouts.arrays()
@@ -92,6 +104,7 @@ class _Readouts(torch.nn.Module):
 def _loss(
     networks: Networks,
     readouts: _Readouts,
+    mimicry: Mimicry | None,
     lessons: Lessons,
     layouts: Sequence[Layout],
     drawn: Interchange,
@@ -103,7 +116,7 @@ def _loss(
     answers = torch.as_tensor(lessons.answers(drawn.source), device=device)
     if not recipe.interchange:
         return _cross_entropy(networks(torch.as_tensor(drawn.source, device=device)).logits, answers)
-    nodes, aligned = swaps(layouts, lessons, drawn, recipe.aligned, random)
+    nodes, aligned = swaps(layouts, lessons, drawn, recipe.aligned, random, sets=True)
     swap = Swap(torch.as_tensor(nodes, device=device), torch.arange(len(drawn.source), device=device))
     rows = torch.as_tensor(np.concatenate([drawn.source, drawn.base]), device=device)
     found = networks(rows, swap)
@@ -114,15 +127,24 @@ def _loss(
     if recipe.readout:
         values = torch.as_tensor(lessons.carried(drawn.source), device=device)
         loss = loss + recipe.readout * _readout_loss(networks, readouts, lessons, layouts, found, values)
+    if mimicry is not None:
+        loss = loss + recipe.mimicry * mimicry(found.residual, rows[:n])
     return loss
 
 
 def swaps(
-    layouts: Sequence[Layout], lessons: Lessons, drawn: Interchange, aligned: float, random: np.random.Generator
+    layouts: Sequence[Layout],
+    lessons: Lessons,
+    drawn: Interchange,
+    aligned: float,
+    random: np.random.Generator,
+    *,
+    sets: bool,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which node of each network each row swaps, (networks, layers, parts, positions, rows), and aligned rows.
 
-    A row is aligned in all networks or in none; an aligned row swaps its variables' nodes, another a random free node.
+    A row is aligned in all networks or in none; an aligned row swaps its variables' nodes, another a random free node,
+    or with ``sets``, half of the time, many.
     """
     rows = len(drawn.base)
     by_variable = random.random(rows) < aligned
@@ -135,6 +157,10 @@ def swaps(
         free = np.argwhere(layout.free)
         layer, part, position = free[random.integers(len(free), size=len(others))].T
         nodes[k, layer, part, position, others] = True
+        if sets:
+            many = others[::2]
+            taken = random.random((len(free), len(many))) < random.uniform(0, 0.5, size=len(many))
+            nodes[(k, *free.T[..., None], many)] |= taken
     return nodes, by_variable
 
 
