@@ -37,8 +37,47 @@ second counts them on both.
 _GROUND_TRUTH = """# Networks whose algorithm is known
 
 Made by `python benchmarks/tables.py` from `ground_truth.json` (`{command}`, seed {seed}). What was fixed before any
-result was seen stands in `congruity/bench/ground_truth.py` and `compiled_networks.py`. AUROC: .5 is chance, 1 is right
-every time; groups of {group} networks. A measure that does not beat every nuisance row shows nothing about mechanism.
+result was seen, and what was not, stands in `congruity/bench/ground_truth.py` and the modules of its regimes. AUROC: .5
+is chance, 1 is right every time; groups of about {group} networks. A measure that does not beat every nuisance row
+shows nothing about mechanism. Hard pairs: one algorithm in unlike layouts against different ones in like layouts.
+"""
+
+_LEADERBOARD = """# Leaderboard: who tells same algorithms from other?
+
+Made by `python benchmarks/tables.py` from `benchmarks/results/ground_truth.json` (`{command}`, seed {seed}); all rows,
+pairs, readings, false alarms and misses are in [the full tables](../benchmarks/results/ground_truth.md). Numbers are
+the AUROC of groups of about {group} networks by congruity, on networks that chose nothing, with 95 % intervals over
+networks: .5 is chance. **Bold**: the interval lies above every nuisance measure's estimate, so that something about
+mechanism is shown; what does not beat the nuisance measures shows nothing, however high it is.
+
+"""
+
+_LEADERBOARD_END = """
+## What the regimes are
+
+- **compiled**: twelve RASP programs compiled by Tracr to exact transformers, each network behind a rotation, permuted
+  heads and neurons, and inert parts that carry loudness squared of the others' variance.
+- **trained, values**: transformers trained to carry a causal model's variables where a random layout says (`zoo`), the
+  networks that pass their gates. *labels*: without reading values off nodes. *plain*: trained on answers alone, with
+  the same labels, which mean nothing there. *bent*: "values" with every layer seen through a random invertible map that
+  is not linear. *mimics*: half of them also trained to be mapped linearly to networks of another algorithm.
+- **chain and fork**, **clock and pizza**: causal models written into random directions. Of the first all variables
+  have the same values on every input, whatever causes what.
+
+"swaps" intervenes: it compares what the answers become when a part takes its value on another input. The trained
+networks were trained to pass such swaps, so that there it is a positive control, and no evidence about networks that
+were not.
+
+## Enter your own
+
+```sh
+congruity bench ground-truth --quick --measure mine.py:distance
+```
+
+`distance(X, Y)` gets two representations (samples, features) of the same samples, centred and of unit norm, and returns
+a float, smaller for closer; a leading `-` turns a similarity around, and `similarity:IDENTIFIER` takes a measure of the
+similarity-repository. `--quick` uses the networks that come with the package and takes seconds; numbers to report are
+those of the whole benchmark.
 """
 
 
@@ -157,18 +196,65 @@ def circuits(found: dict[str, Any]) -> str:
 def ground_truth(found: dict[str, Any]) -> str:
     """Return the page on networks whose algorithm is known for the numbers of one run."""
     parts = [_GROUND_TRUTH.format(**found, group=found["networks"]["group"])]
-    head = ["measure", "read at", "groups: congruity", "groups: mean distance", "pairs", "false alarms", "missed"]
+    head = ["measure", "read at", "groups: congruity", "groups: mean distance", "pairs", "hard pairs"]
     for regime, rows in found["regimes"].items():
         pairs = next(iter(rows.values()))["groups"]
-        parts.append(f"## {regime[0].upper()}{regime[1:]}\n")
+        parts.append(f"## {_capital(regime)}\n")
         parts.append(f"{pairs[0]} pairs of groups of one algorithm, {pairs[1]} of different ones.\n")
-        parts.append(_table(head, [[name, row["reading"], *_aurocs(row)] for name, row in rows.items()]))
+        shown = [[name, row["reading"], *_aurocs(row)] for name, row in rows.items()]
+        parts.append(_table([*head, "false alarms", "missed"], shown))
     return "\n".join(parts)
 
 
+def leaderboard(found: dict[str, Any]) -> str:
+    """Return the page that places measures side by side, a table a regime, the best first."""
+    parts = [_LEADERBOARD.format(**found, group=found["networks"]["group"])]
+    parts.append("| regime | best measure | the paper's recipe | best nuisance measure |\n| --- | --- | --- | --- |\n")
+    for regime, rows in found["regimes"].items():
+        best, nuisance = (_best(rows, nuisance=flag) for flag in (False, True))
+        recipe = rows["ridge, the paper's recipe"]
+        cells = [
+            _named(best, rows),
+            f"{recipe['group_auroc']:.2f}",
+            f"{rows[nuisance]['group_auroc']:.2f} ({nuisance[10:]})",
+        ]
+        parts.append(f"| {regime} | {' | '.join(cells)} |\n")
+    for regime, rows in found["regimes"].items():
+        parts.append(f"\n## {_capital(regime)}\n\n")
+        order = sorted(rows, key=lambda name: -rows[name]["group_auroc"])
+        parts.append(
+            _table(["measure", "groups", "false alarms"], [[_named(n, rows, False), *_short(rows[n])] for n in order])
+        )
+    return "".join(parts) + _LEADERBOARD_END
+
+
+def _best(rows: dict[str, Any], *, nuisance: bool) -> str:
+    names = [name for name in rows if name.startswith("nuisance: ") == nuisance]
+    return max(names, key=lambda name: (rows[name]["group_auroc"], rows[name]["low"]))
+
+
+def _named(name: str, rows: dict[str, Any], figure: bool = True) -> str:
+    """Return a measure, in bold if its interval lies above every nuisance measure's estimate."""
+    row = rows[name]
+    beats = row["low"] > rows[_best(rows, nuisance=True)]["group_auroc"]
+    text = f"{name} {row['group_auroc']:.2f}" if figure else name
+    return f"**{text}**" if beats else text
+
+
+def _short(row: dict[str, Any]) -> list[str]:
+    return [f"{row['group_auroc']:.2f} [{row['low']:.2f}, {row['high']:.2f}]", f"{row['false_alarm']:.2f}"]
+
+
+def _capital(regime: str) -> str:
+    return f"{regime[0].upper()}{regime[1:]}"
+
+
 def _aurocs(row: dict[str, Any]) -> list[str]:
-    ends = {"group_auroc": "", "mean_auroc": "mean_", "pair_auroc": "pair_"}
-    areas = [f"{row[key]:.2f} [{row[f'{p}low']:.2f}, {row[f'{p}high']:.2f}]" for key, p in ends.items()]
+    ends = {"group_auroc": "", "mean_auroc": "mean_", "pair_auroc": "pair_", "hard_auroc": "hard_"}
+    areas = [
+        f"{row[key]:.2f} [{row[f'{p}low']:.2f}, {row[f'{p}high']:.2f}]" if key in row else "-"
+        for key, p in ends.items()
+    ]
     return [*areas, f"{row['false_alarm']:.2f}", f"{row['missed']:.2f}"]
 
 
@@ -252,8 +338,12 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 PAGES = {"inference": inference, "circuits": circuits, "ground_truth": ground_truth}
+DOCS = {"leaderboard": ("ground_truth", leaderboard)}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
         found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
         (RESULTS / f"{name}.md").write_text(page(found), encoding="utf-8")
+    for name, (source, page) in DOCS.items():
+        found = json.loads((RESULTS / f"{source}.json").read_text(encoding="utf-8"))
+        (RESULTS.parents[1] / "docs" / f"{name}.md").write_text(page(found), encoding="utf-8")

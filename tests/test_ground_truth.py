@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import sys
+import types
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from congruity.bench import ground_truth, measures
+from congruity import cli
+from congruity.bench import entries, ground_truth, measures, shipped
 from congruity.bench.ground_truth import congruities
 from congruity.bench.measures import Entry
 from congruity.bench.network import Network
-from congruity.errors import InputError
+from congruity.errors import InputError, StoreError
 from congruity.inference.described import described
 from congruity.protocols import silent
 
@@ -203,3 +209,103 @@ def test_loudness_is_what_it_says_and_deafens() -> None:
     assert ground_truth._auroc(*ground_truth._listed(table, deafening)) == 1.0, "what is inert answers no swap"
     names = [network.name for make in compiled_networks.regimes(0, True).values() for network in make("choose", silent)]
     assert len(set(names)) == len(names) == 12
+
+
+# ---------------------------------------------------------------------------- what comes with the package, and entries
+
+
+def whole(i: int) -> Network:
+    random = np.random.default_rng(i)
+    base = np.random.default_rng(i % 2).normal(size=(2, 96, 3, 5))
+    responses = random.normal(size=(50, 192 * 2)) * np.linspace(1, 0, 50)[:, None]
+    return Network(
+        f"n{i}",
+        "f",
+        "ab"[i % 2],
+        base + 0.3 * random.normal(size=base.shape),
+        answers=random.random((96, 2)),
+        responses={"nodes": responses},
+        layout=np.arange(3.0),
+    )
+
+
+def test_what_is_packed_gives_the_distances_of_what_it_was_made_from() -> None:
+    networks = [whole(i) for i in range(8)]
+    content = shipped.pack(networks[:4], networks[4:])
+    found = list(shipped.unpack(content, "report"))
+    assert [n.name for n in found] == ["n4", "n5", "n6", "n7"] and len(list(shipped.unpack(content, "choose"))) == 4
+    for plain, packed in zip(networks[4:], found, strict=True):
+        assert (packed.depth, packed.width, packed.readings) == (2, 5, shipped.READINGS)
+        assert packed.layout is not None and packed.layout.tolist() == [0, 1, 2]
+        assert np.allclose(packed.answers, np.asarray(plain.answers)[::2], atol=1e-3)
+        sizes = np.linalg.norm(packed.responses["nodes"], axis=1)
+        assert packed.responses["nodes"].shape == (40, 64 * 2) and (np.diff(sizes) <= 1e-3).all()
+    for reading in shipped.READINGS:
+        halved = [dataclasses.replace(n, states=n.states[:, ::2]) for n in networks[4:]]
+        for name in ("procrustes", "cka", "ridge"):
+            table = measures.built_in(name)
+            if reading[1] != "tokens":  # one token an input: which one goes by the input's number
+                assert np.allclose(table(found, reading), table(halved, reading), atol=3e-3), (name, reading)
+        x, y = (next(iter(n.read(*reading))) for n in found[:2])
+        assert x.shape == (48, 48) and not np.allclose(x, y)
+
+
+def test_a_damaged_file_of_the_package_is_named() -> None:
+    content = shipped.pack([whole(0)], [whole(1)])
+    for broken in (b"", content[:300], b"no zip"):
+        with pytest.raises(StoreError, match=r"default_zoo.npz: not the whole file"):
+            list(shipped.unpack(broken, "report"))
+
+
+def test_the_quick_benchmark_takes_a_measure_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "def far(x, y):\n    return float(np.linalg.norm(x @ x.T - y @ y.T))\n"
+        "def near(x, y):\n    return -far(x, y)\n"
+        "def broken(x, y):\n    return float('nan')\n"
+        "constant = 3\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "bench", "ground-truth", "--quick", "--json", "--measure", "mine.py:far") == 0
+    (rows,) = json.loads(capsys.readouterr().out)["regimes"].values()
+    assert rows["swaps"]["group_auroc"] > 0.9 and rows["nuisance: depth"]["pair_auroc"] < 0.7
+    assert rows["mine.py:far"]["pair_auroc"] > 0.5 and set(rows["swaps"]["congruity"]) == {"same", "different"}
+    both = entries.by_spec(["mine.py:far", "-mine.py:near"])
+    x, y = np.eye(3), np.ones((3, 3))
+    assert both["mine.py:far"](x, y) == both["-mine.py:near"](x, y) > 0
+    for arguments, message in (
+        (["--measure", "mine.py:broken"], "measure 'mine.py:broken' gave nan for"),
+        (["--measure", "mine.py:nothing"], "measure 'mine.py:nothing': there is no function nothing in mine.py"),
+        (["--measure", "mine.py:constant"], "there is no function constant in mine.py"),
+        (["--measure", "your.py:far"], "measure 'your.py:far': there is no file your.py"),
+        (["--measure", "no.such.module:far"], "no.such.module cannot be imported: ModuleNotFoundError"),
+        (["--measure", "far"], "measure 'far': give FILE.py:FUNCTION"),
+    ):
+        assert run(monkeypatch, "bench", "ground-truth", "--quick", *arguments) == 2
+        assert message in capsys.readouterr().err
+    assert run(monkeypatch, "bench", "inference", "--quick") == 2
+    assert "benchmark inference does not take quick; ground-truth does" in capsys.readouterr().err
+    assert run(monkeypatch, "bench", "ground-truth", "--quick", "--measure", "similarity:measure/a/cka") == 4
+    assert "measure 'similarity:measure/a/cka' needs similarity" in capsys.readouterr().err
+
+
+def test_a_score_of_the_similarity_repository_is_turned_around_and_a_distance_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    repository = types.ModuleType("similarity")
+    repository.make = lambda identifier: lambda x, y: 2.0  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "similarity", repository)
+    names = ["similarity:measure/rsatoolbox/cka", "similarity:measure/netrep/procrustes-distance=angular"]
+    score, distance = entries.by_spec(names).values()
+    assert score(np.eye(2), np.eye(2)) == -2.0 and distance(np.eye(2), np.eye(2)) == 2.0
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["congruity", *arguments])
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0

@@ -13,6 +13,11 @@ Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def one_blas_thread() -> threadpool_limits:
     """Return a context in which NumPy and SciPy use one thread.
 

@@ -12,35 +12,57 @@ from typing import Any
 
 from congruity._registry import lookup
 from congruity._versions import machine, versions
-from congruity.bench import circuits, distances, ground_truth, inference
+from congruity.bench import circuits, distances, entries, ground_truth, inference
 from congruity.clock import peak_rss_mb
+from congruity.errors import InputError
 from congruity.protocols import Progress
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A named measurement: ``run(seed, small, progress)`` returns its numbers."""
+    """A named measurement: ``run(seed, small, progress)`` returns its numbers.
+
+    Attributes:
+        options: keywords that ``run`` takes besides.
+        rows: its numbers as a table to print; None prints them one a line.
+    """
 
     name: str
     summary: str
-    run: Callable[[int, bool, Progress], dict[str, Any]]
+    run: Callable[..., dict[str, Any]]
+    options: tuple[str, ...] = ()
+    rows: Callable[[dict[str, Any]], list[dict[str, str]]] | None = None
 
+
+__all__ = ["REGISTRY", "Benchmark", "about", "entries", "run"]
 
 REGISTRY: tuple[Benchmark, ...] = (
     Benchmark("circuits", "patching, strength of implementations, copies, a positive control", circuits.run),
     Benchmark("distances", "ridge against scikit-learn, certified d_repr, memory", distances.run),
-    Benchmark("ground-truth", "networks whose algorithm is known: who tells same from other?", ground_truth.run),
+    Benchmark(
+        "ground-truth",
+        "networks whose algorithm is known: who tells same from other?",
+        ground_truth.run,
+        options=("quick", "entries"),
+        rows=ground_truth.rows,
+    ),
     Benchmark("inference", "size, power and coverage on populations of known truth", inference.run),
 )
 
 
-def run(name: str, *, seed: int, small: bool, progress: Progress) -> dict[str, Any]:
+def run(name: str, *, seed: int, small: bool, progress: Progress, **options: Any) -> dict[str, Any]:
     """Return the numbers of a benchmark with the machine, the versions and the peak memory.
 
     Raises:
         UnknownNameError: no benchmark has that name.
+        InputError: an option that it does not take.
     """
-    return lookup("benchmark", name, REGISTRY).run(seed, small, progress) | {"seed": seed, "small": small} | about()
+    chosen = lookup("benchmark", name, REGISTRY)
+    asked = {key: value for key, value in options.items() if value}
+    if unfit := sorted(set(asked) - set(chosen.options)):
+        able = ", ".join(one.name for one in REGISTRY if unfit[0] in one.options)
+        raise InputError(f"benchmark {name} does not take {unfit[0]}; {able} does")
+    return chosen.run(seed, small, progress, **asked) | {"seed": seed, "small": small} | about()
 
 
 def about() -> dict[str, Any]:

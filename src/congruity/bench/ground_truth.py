@@ -31,6 +31,7 @@ two representations (samples, features) of the same samples, centred and of unit
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -38,9 +39,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from congruity.bench import causal_networks, compiled_networks, measures, trained_networks
-from congruity.bench.measures import RECIPE, Entry, Measure
-from congruity.bench.network import Make, Network
+from congruity import engine
+from congruity.bench import causal_networks, compiled_networks, measures, shipped, trained_networks
+from congruity.bench.measures import Entry, Measure
+from congruity.bench.network import RECIPE, Make, Network
 from congruity.inference import estimate
 from congruity.protocols import Progress
 from congruity.values import Floats
@@ -48,7 +50,14 @@ from congruity.values import Floats
 _GROUP = 6
 
 
-def run(seed: int, small: bool, progress: Progress, *, entries: Mapping[str, Measure] | None = None) -> dict[str, Any]:
+def run(
+    seed: int,
+    small: bool,
+    progress: Progress,
+    *,
+    entries: Mapping[str, Measure] | None = None,
+    quick: bool = False,
+) -> dict[str, Any]:
     """Return, for each regime and measure, how well it tells algorithms apart; see the module.
 
     Args:
@@ -56,22 +65,28 @@ def run(seed: int, small: bool, progress: Progress, *, entries: Mapping[str, Mea
         small: two algorithms and few networks, for tests; the numbers mean nothing.
         progress: told how far it is.
         entries: further measures by name, functions of two representations.
+        quick: only the networks that come with the package (`shipped`), without the measures that take minutes.
 
     Raises:
         InputError: an entry that raises, or returns something else than a finite number.
     """
     result: dict[str, Any] = {}
-    for regime, make in _regimes(seed, small).items():
+    for regime, make in (shipped.regimes() if quick else _regimes(seed, small)).items():
         choose, report = (list(make(half, progress)) for half in ("choose", "report"))
-        faced = measures.facing(choose + report, entries or {}, small)
-        result[regime] = {}
-        for done, (name, entry) in enumerate(faced.items()):
-            progress(f"{regime}: measures", done, len(faced))
-            result[regime][name] = _judged(entry, choose, report, small)
-            if name == "ridge":
-                result[regime]["ridge, the paper's recipe"] = _at(RECIPE, entry, report, small)
-        progress(f"{regime}: measures", len(faced), len(faced))
+        faced = measures.facing(choose + report, entries or {}, fast=small or quick)
+        rows = engine.each(
+            functools.partial(_judged, choose=choose, report=report, small=small),
+            list(faced.values()),
+            where="here" if small or quick else "processes",
+            done=functools.partial(_told, progress, regime, len(faced)),
+        )
+        result[regime] = dict(zip(faced, rows, strict=True))
+        result[regime]["ridge, the paper's recipe"] = _at(RECIPE, faced["ridge"], report, small)
     return {"regimes": result, "networks": {"group": _group(small)}}
+
+
+def _told(progress: Progress, regime: str, total: int, done: int) -> None:
+    progress(f"{regime}: measures", done, total)
 
 
 def _regimes(seed: int, small: bool) -> dict[str, Make]:
@@ -79,6 +94,23 @@ def _regimes(seed: int, small: bool) -> dict[str, Make]:
     for family in (compiled_networks, trained_networks, causal_networks):
         found |= family.regimes(seed, small)
     return found
+
+
+def rows(found: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return what `run` gave as rows to print: one a regime and measure."""
+    return [
+        {
+            "regime": regime,
+            "measure": name,
+            "read at": row["reading"],
+            "groups": f"{row['group_auroc']:.2f} [{row['low']:.2f}, {row['high']:.2f}]",
+            "pairs": f"{row['pair_auroc']:.2f} [{row['pair_low']:.2f}, {row['pair_high']:.2f}]",
+            "false alarms": f"{row['false_alarm']:.2f}",
+            "missed": f"{row['missed']:.2f}",
+        }
+        for regime, measures_ in found["regimes"].items()
+        for name, row in measures_.items()
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------- judging
@@ -136,6 +168,10 @@ def _row(table: Floats, networks: Sequence[Network], small: bool) -> dict[str, A
         "false_alarm": float(different[same].mean()),
         "missed": float(1 - different[~same].mean()),
         "groups": [int(same.sum()), int((~same).sum())],
+        "congruity": {
+            "same": np.round(closeness[same, 0], 4).tolist(),
+            "different": np.round(closeness[~same, 0], 4).tolist(),
+        },
         **_hard(values, pairs, kept, networks, groups),
         "structure": _structure(table, networks),
     }

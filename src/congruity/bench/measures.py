@@ -10,17 +10,12 @@ import numpy as np
 
 from congruity import distances, measure
 from congruity.bench import swaps
-from congruity.bench.network import Network
+from congruity.bench.network import READINGS, Network, Reading
 from congruity.errors import InputError
 from congruity.values import Floats
 
 Measure = Callable[[Floats, Floats], float]
-Reading = tuple[str, ...]
 Table = Callable[[Sequence[Network], Reading], Floats]
-READINGS: tuple[Reading, ...] = tuple(
-    itertools.product(("all layers", "middle layer", "last layer"), ("tokens", "mean", "last token"))
-)
-RECIPE: Reading = ("all layers", "mean")
 _ONCE: tuple[Reading, ...] = (("whole network",),)
 
 
@@ -32,24 +27,27 @@ class Entry:
     readings: tuple[Reading, ...] = READINGS
 
 
-def facing(networks: Sequence[Network], entries: Mapping[str, Measure], small: bool) -> dict[str, Entry]:
-    """Return the measures that these networks have what it takes for.
+def facing(networks: Sequence[Network], entries: Mapping[str, Measure], *, fast: bool) -> dict[str, Entry]:
+    """Return the measures that these networks have what it takes for; ``fast`` leaves out what takes minutes.
 
     Raises:
         InputError: an entry has the name of a measure that is there.
     """
-    names = ("ridge", "procrustes", "cka", "rsa", "svcca", "spectral")[: 2 if small else None]
-    found = {name: Entry(built_in(name)) for name in names}
+    names = ("ridge", "procrustes", "cka", "rsa", "svcca", "spectral")[: -1 if fast else None]
+    readings = networks[0].readings
+    found = {name: Entry(built_in(name), readings) for name in names}
     if taken := sorted({*found, "swaps"} & set(entries)):
         raise InputError(f"a measure is named {taken[0]!r} already; give yours another name")
-    found |= {name: Entry(entered(name, fn)) for name, fn in entries.items()}
+    found |= {name: Entry(entered(name, fn), readings) for name, fn in entries.items()}
     swapped = tuple(name for name in ("nodes", "parts") if all(name in network.responses for network in networks))
     by_swaps = tuple((name,) for name in swapped)
     if swapped:
         found["swaps"] = Entry(
             lambda those, reading: swaps.distances([n.responses[reading[0]] for n in those]), by_swaps
         )
-    found |= {f"nuisance: {name}": Entry(nuisance(read)) for name, read in NUISANCES.items()}
+    found |= {f"nuisance: {name}": Entry(nuisance(read), readings) for name, read in NUISANCES.items()}
+    if not all(len(network.states) for network in networks):
+        del found["nuisance: variance over depth"]
     if swapped:
         found["nuisance: sizes of effects"] = Entry(
             nuisance(lambda n, at: swaps.sizes(n.responses[at[0]], 24)), by_swaps
@@ -122,7 +120,7 @@ def _over_depth(network: Network, reading: Reading) -> Floats:
 
 NUISANCES: dict[str, Callable[[Network, Reading], Floats]] = {
     "depth": lambda network, reading: np.array([float(network.depth)]),
-    "width": lambda network, reading: np.array([float(network.states.shape[-1])]),
+    "width": lambda network, reading: np.array([float(network.width)]),
     "size": lambda network, reading: np.log([float(np.trace(_gram(network, reading)))]),
     "variance over depth": _over_depth,
     "sizes of principal components": _sizes,

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from congruity.protocols import Progress
 from congruity.values import Floats
+
+Reading = tuple[str, ...]
+READINGS: tuple[Reading, ...] = tuple(
+    itertools.product(("all layers", "middle layer", "last layer"), ("tokens", "mean", "last token"))
+)
+RECIPE: Reading = ("all layers", "mean")  # the paper's
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,16 @@ class Network:
     def depth(self) -> int:
         """Number of blocks."""
         return len(self.states)
+
+    @property
+    def width(self) -> int:
+        """Width of the residual stream."""
+        return int(self.states.shape[-1])
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """The ways in which it can be read."""
+        return READINGS
 
     def read(self, layers: str, pooling: str) -> Iterable[Floats]:
         """Yield (samples, features) of each layer that a reading takes."""

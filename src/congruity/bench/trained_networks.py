@@ -5,7 +5,7 @@
     plain     answers alone, with the same labels, which here mean nothing: every area should be one half
     bent      those of "values", each seen through an invertible map of its own of every layer, which is not linear:
               the same networks to whoever intervenes
-    mimics    those of "values", and in place of half of them networks of the same algorithms that were also trained to
+    mimics    of two shapes, those of "values", and as many networks of the same algorithms that were also trained to
               be mapped linearly to the residual streams of networks of another algorithm
 
 Of each job the first two fifths choose and the others report, so that both have each shape alike. Networks that fail
@@ -27,29 +27,41 @@ from congruity._random import stream
 from congruity.algorithms import by_name
 from congruity.bench.known_inputs import inputs, pairs
 from congruity.bench.network import Make, Network
+from congruity.engine import cores
 from congruity.protocols import Progress
 from congruity.values import Floats
 
 _BINS = 4
 
 
-def regimes(seed: int, small: bool, processes: int = 2) -> dict[str, Make]:
+def regimes(seed: int, small: bool) -> dict[str, Make]:
     """Return what makes the networks of each regime; training them first, where the cache does not have them."""
     ways = ("values",) if small else ("values", "labels", "plain")
-    found: dict[str, Make] = {f"trained, {way}": functools.partial(_made, way, seed, small, processes) for way in ways}
-    found["trained, bent"] = functools.partial(_bent, seed, small, processes)
+    found: dict[str, Make] = {f"trained, {way}": functools.partial(_made, way, seed, small) for way in ways}
+    found["trained, bent"] = functools.partial(_bent, seed, small)
+    if not small:
+        found["trained, mimics"] = functools.partial(_with_mimics, seed)
     return found
 
 
-def _made(way: str, seed: int, small: bool, processes: int, half: str, progress: Progress) -> Iterator[Network]:
+def _made(way: str, seed: int, small: bool, half: str, progress: Progress) -> Iterator[Network]:
     zoo, reading = (require(f"congruity.{name}", "congruity[models]", "the zoo") for name in ("zoo", "zoo.reading"))
     preset = zoo.by_preset("smoke" if small else "default")
-    zoo.train_zoo(preset, way, seed=seed, processes=processes, progress=progress)
+    zoo.train_zoo(preset, way, seed=seed, processes=cores(), progress=progress)
     jobs = sum(1 for _ in preset.jobs(way, seed))
     for done, batch in enumerate(zoo.load_zoo(preset, way, seed=seed)):
         progress(f"networks, {way}, to {half}", done, jobs)
         yield from _read(batch, reading, seed, half, kept=[True] * batch.job.count if small else batch.passed)
     progress(f"networks, {way}, to {half}", jobs, jobs)
+
+
+def _with_mimics(seed: int, half: str, progress: Progress) -> Iterator[Network]:
+    mimics = list(_made("mimics", seed, False, half, progress))
+    jobs = {network.name.rpartition("-")[0] for network in mimics}  # a mimic and its plain fellow differ in the way
+    for network in _made("values", seed, False, half, progress):
+        if network.name.rpartition("-")[0] in jobs:
+            yield network
+    yield from (replace(network, name=f"mimic-{network.name}") for network in mimics)
 
 
 def _read(batch: Any, reading: Any, seed: int, half: str, *, kept: list[bool]) -> Iterator[Network]:
@@ -83,8 +95,8 @@ def _profile(layout: Any, shape: Any) -> NDArray[np.float64]:
     return np.append(found.ravel(), 4.0 * layout.answer / shape.layers)
 
 
-def _bent(seed: int, small: bool, processes: int, half: str, progress: Progress) -> Iterator[Network]:
-    for network in _made("values", seed, small, processes, half, progress):
+def _bent(seed: int, small: bool, half: str, progress: Progress) -> Iterator[Network]:
+    for network in _made("values", seed, small, half, progress):
         random = stream(seed, "bench ground truth", "bent", network.name)
         yield replace(network, states=np.stack([bent(state, random) for state in network.states]))
 

@@ -75,6 +75,13 @@ def bench(
     name: Annotated[str, typer.Argument(help="Benchmark to run, such as distances.")],
     seed: Seed = 0,
     small: Annotated[bool, typer.Option("--small", help="Tiny sizes, to try it: the numbers mean nothing.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="ground-truth: only the networks that come with the package; seconds.")
+    ] = False,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(help="ground-truth: your measure, FILE.py:FUNCTION or MODULE:FUNCTION of X, Y; may be repeated."),
+    ] = None,
     json_output: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -82,9 +89,14 @@ def bench(
     from congruity import bench as family
 
     with progress_bars(quiet) as progress:
-        found = family.run(name, seed=seed, small=small, progress=progress)
+        entries = family.entries.by_spec(measure or ())
+        found = family.run(name, seed=seed, small=small, progress=progress, quick=quick, entries=entries)
     if json_output:
         print_json(found)
+        return
+    rows = next(one.rows for one in family.REGISTRY if one.name == name)
+    if rows is not None:
+        print_rows(rows(found), False)
         return
     for key, value in found.items():
         print(f"{key}: {value:.4g}" if isinstance(value, float) else f"{key}: {value}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,11 +37,13 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train what is not there yet of a zoo; an interrupted training goes on where it was."""
+    from congruity.engine import cores
+
     family = _family()
     chosen = family.by_preset(preset)
     with progress_bars(quiet) as progress:
         path = family.train_zoo(
-            chosen, way, seed=seed, processes=processes or _cores(), device=device, progress=progress
+            chosen, way, seed=seed, processes=processes or cores(), device=device, progress=progress
         )
     batches = list(family.load_zoo(chosen, way, seed=seed))
     rows = [row for batch in batches for row in _rows(batch, batch.gates)]
@@ -104,10 +105,6 @@ def _family() -> Any:
     from congruity._optional import require
 
     return require("congruity.zoo", "congruity[models]", "the zoo")
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _checked(family: Any, preset: Any, way: str, seed: int, progress: Any) -> Iterator[dict[str, Any]]:

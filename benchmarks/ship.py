@@ -1,0 +1,17 @@
+"""Write the networks that come with the package, from the default zoo: ``python benchmarks/ship.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from congruity.bench import shipped, trained_networks
+from congruity.protocols import silent
+from congruity.store import write_bytes
+
+TARGET = Path(shipped.__file__).parent / "default_zoo.npz"
+
+if __name__ == "__main__":
+    make = trained_networks.regimes(0, False)["trained, values"]
+    content = shipped.pack(list(make("choose", silent)), list(make("report", silent)))
+    write_bytes(content, TARGET)
+    print(f"{TARGET.name}: {len(content) / 1e6:.2f} MB")

@@ -1,0 +1,67 @@
+"""Measures of outsiders, named on the command line: ``fn(X, Y) -> float`` for (samples, features) of the same samples.
+
+    mine.py:distance                 a function in a file
+    package.module:distance          a function in an installed package
+    similarity:measure/netrep/...    a measure of the similarity-repository, by its identifier
+
+A dissimilarity: smaller is closer. A leading ``-`` takes the negative of a similarity; for the similarity-repository it
+is taken unless the identifier says ``distance``, which is how its scores are named.
+
+Source: Cloos et al. 2024, A framework for standardizing similarity measures (``similarity.make(identifier)(X, Y)``).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from congruity._optional import require
+from congruity.bench.measures import Measure
+from congruity.errors import InputError
+
+
+def by_spec(specs: Sequence[str]) -> dict[str, Measure]:
+    """Return measures by the specifications that name them.
+
+    Raises:
+        InputError: no such file, module or function, or something that cannot be called.
+        MissingExtraError: the similarity-repository is not installed.
+    """
+    return {spec: _one(spec) for spec in specs}
+
+
+def _one(spec: str) -> Measure:
+    place, colon, name = spec.removeprefix("-").partition(":")
+    if not colon or not place or not name:
+        raise InputError(
+            f"measure {spec!r}: give FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION or similarity:IDENTIFIER, with a "
+            "leading - for a similarity"
+        )
+    larger_is_closer = spec.startswith("-")
+    if place == "similarity":
+        fn = require("similarity", "similarity-repository, from its own repository", f"measure {spec!r}").make(name)
+        larger_is_closer = larger_is_closer or "distance" not in name
+    else:
+        fn = getattr(_module(spec, place), name, None)
+    if not callable(fn):
+        raise InputError(f"measure {spec!r}: there is no function {name} in {place}")
+    return (lambda x, y: -float(fn(x, y))) if larger_is_closer else fn
+
+
+def _module(spec: str, place: str) -> ModuleType:
+    try:
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        found = importlib.util.spec_from_file_location(Path(place).stem, place)
+        if found is None or found.loader is None or not Path(place).is_file():
+            raise InputError(f"measure {spec!r}: there is no file {place}")
+        module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+        return module
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"measure {spec!r}: {place} cannot be imported: {type(error).__name__}: {error}") from error
