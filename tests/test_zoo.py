@@ -210,6 +210,8 @@ def test_networks_that_run_together_are_as_if_alone() -> None:
     tokens = torch.as_tensor(np.random.default_rng(0).integers(4, size=(5, 4)))
     with torch.inference_mode():
         assert torch.allclose(together(tokens).logits[1], alone(tokens).logits[0], atol=1e-6)
+        some = together.only([2, 1])
+        assert some.seeds == (2, 1) and torch.allclose(some(tokens).logits, together(tokens).logits[[2, 1]], atol=1e-6)
 
 
 def test_responses_are_changes_of_the_answers_under_single_swaps() -> None:
@@ -300,6 +302,7 @@ def test_one_network_that_diverges_spoils_no_other_and_fails() -> None:
     readouts = training.train(net, taught, layouts, job.recipe, seed=job.seed)
     for name, value in net.weights.items():
         assert torch.equal(value[1], expected.networks.weights[name][1]), name
+        assert value[0].isnan().all(), "it is marked, even where it would have gone on"
     broken, whole = gates.measured(net, taught, layouts, readouts, seed=job.seed + 1)
     assert np.isnan(dataclasses.astuple(broken)).all() and not broken.passes(Gates(0, 0, 0, 0))
     assert whole == expected.gates[1]
@@ -386,16 +389,50 @@ def test_mimics_follow_networks_of_the_next_algorithm(tiny: zoo.Preset) -> None:
     assert len(jobs) == 12, "half as many"
     for job in jobs:
         assert job.target is not None and job.target.algorithm != job.algorithm and job.target.shape == job.shape
+        assert job.target in list(zoo.by_preset("default").jobs("values", 0)) and job.seed != job.target.seed
     tiny = dataclasses.replace(tiny, rounds=2)
     zoo.train_zoo(tiny, "mimics")
     assert zoo.count(tiny, "mimics") == 4 and zoo.count(tiny, "values") == 8, "their targets are trained first"
+
+
+def test_what_a_linear_map_explains() -> None:
+    """A network explains itself and no other; twins whose streams are turned explain each other."""
+    net = Networks([0, 1], SHAPE, vocabulary=4, length=4, classes=5, answers=[1])
+    other = Networks([5, 1], SHAPE, vocabulary=4, length=4, classes=5, answers=[1])
+    tokens = algorithms.by_name("sorting").every(4)
+    itself, stranger = gates.explained(net, net, tokens), gates.explained(net, other, tokens)
+    assert min(itself) > 1 - 1e-6 and stranger[1] > 1 - 1e-6 and 0 < stranger[0] < 0.98
+    with torch.no_grad():
+        net.weights["positions"][0] = float("nan")
+    assert np.isnan(gates.explained(net, other, tokens)[0]) and gates.explained(net, other, tokens)[1] > 1 - 1e-6
+
+
+def test_plain_training_knows_nothing_of_the_algorithm(tiny: zoo.Preset) -> None:
+    """Two algorithms of one function: the same initial weights and the same draws give the same network."""
+    job = next(iter(tiny.jobs("plain", 0)))
+    made = []
+    for name in ("repeat", "count"):
+        _, layouts, taught = shelf._fresh(dataclasses.replace(job, algorithm=name))
+        net = Networks([3, 4], job.shape, vocabulary=5, length=5, classes=2, answers=taught.positions)
+        training.train(net, taught, layouts, job.recipe, seed=0)
+        made.append(net)
+    assert all(torch.equal(value, made[1].weights[name]) for name, value in made[0].weights.items())
+
+
+def test_a_device_or_a_zoo_that_is_not_there(tiny: zoo.Preset) -> None:
+    for device in ("nonsense", *(() if torch.cuda.is_available() else ("cuda",))):
+        with pytest.raises(InputError, match=rf"device '{device}' cannot be used"):
+            zoo.train_zoo(tiny, "values", device=device)
+    with pytest.raises(InputError, match="zoo tiny has no networks trained as mimics; take a larger one"):
+        zoo.train_zoo(tiny, "mimics")
 
 
 def test_a_damaged_file_is_named(tiny: zoo.Preset) -> None:
     place = zoo.train_zoo(tiny, "plain")
     path = sorted(place.glob("*.safetensors"))[0]
     content = path.read_bytes()
-    for broken in (content[: len(content) // 2], b"", content.replace(b"plain", b"plane")):
+    flipped = content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+    for broken in (content[: len(content) // 2], b"", content.replace(b"plain", b"plane"), flipped):
         path.write_bytes(broken)
         with pytest.raises(StoreError, match=r"not a whole file of a zoo .*; remove it and train the zoo again"):
             list(zoo.load_zoo(tiny, "plain"))
@@ -411,6 +448,8 @@ def test_ways_and_presets() -> None:
     for algorithm in {job.algorithm for job in jobs}:  # nothing but the algorithm differs between them
         mine = sorted((dataclasses.astuple(j.shape), j.kinds, j.count) for j in jobs if j.algorithm == algorithm)
         assert mine == sorted((dataclasses.astuple(j.shape), j.kinds, j.count) for j in jobs if j.algorithm == "count")
+    for way in ("values", "labels", "plain", "mimics"):
+        assert len({job.recipe for job in zoo.by_preset("default").jobs(way, 0)}) == 1, "trained alike, as long"
     for way in ("labels", "plain"):
         recipes = {job.recipe for job in zoo.by_preset("default").jobs(way, 0)}
         assert all(one.readout == 0 and (one.interchange == 0) == (way == "plain") for one in recipes)

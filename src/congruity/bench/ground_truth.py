@@ -16,8 +16,8 @@ Every measure faces the same networks, the same inputs and the same rules, fixed
 - **Every family counts alike**: areas are means over families, whose distances are not compared.
 - **Intervals** are 95 %, by the jackknife over networks (each left out once). They cover networks, and neither
   algorithms nor inputs.
-- **False alarms**: same-algorithm groups that `congruity.estimate` calls "different"; **missed**: different ones that
-  it does not. Networks are the units.
+- **False alarms**: same-algorithm groups that `congruity.estimate` calls "different", over 20 random divisions of each
+  algorithm's networks into groups; **missed**: different ones that it does not. Networks are the units.
 - **Nuisance measures** see depth, width, size, how variance grows over depth, the sizes of principal components, the
   answers, where the layout put what, how many parts are active or how large the effects of swaps are, and nothing of
   which inputs are alike. They choose their reading as the others do. A measure counts as mechanistic only where it
@@ -40,6 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from congruity import engine
+from congruity._random import stream
 from congruity.bench import causal_networks, compiled_networks, measures, shipped, trained_networks
 from congruity.bench.measures import Entry, Measure
 from congruity.bench.network import RECIPE, Make, Network
@@ -48,6 +49,7 @@ from congruity.protocols import Progress
 from congruity.values import Floats
 
 _GROUP = 6
+_DIVISIONS = 20
 
 
 def run(
@@ -160,13 +162,13 @@ def _row(table: Floats, networks: Sequence[Network], small: bool) -> dict[str, A
     between = np.stack([_mean_between(table, a, b, draws) for a, b in both])
     values, pairs = _listed(table, networks)
     kept = draws[:, pairs.rows] * draws[:, pairs.columns]
-    different = np.array([_different(table, networks, a, b) for a, b in both])
+    missed = [not _different(table, networks, a, b) for (a, b), alike in zip(both, same, strict=True) if not alike]
     return {
         **_figure("group_auroc", "", [_auroc(-column, of_groups) for column in closeness.T], groups),
         **_figure("pair_auroc", "pair_", [_auroc(values, pairs, w) for w in kept], groups),
         **_figure("mean_auroc", "mean_", [_auroc(column, of_groups) for column in between.T], groups),
-        "false_alarm": float(different[same].mean()),
-        "missed": float(1 - different[~same].mean()),
+        "false_alarm": _false_alarms(table, networks, _group(small), 1 if small else _DIVISIONS),
+        "missed": float(np.mean(missed)),
         "groups": [int(same.sum()), int((~same).sum())],
         "congruity": {
             "same": np.round(closeness[same, 0], 4).tolist(),
@@ -175,6 +177,22 @@ def _row(table: Floats, networks: Sequence[Network], small: bool) -> dict[str, A
         **_hard(values, pairs, kept, networks, groups),
         "structure": _structure(table, networks),
     }
+
+
+def _false_alarms(table: Floats, networks: Sequence[Network], size: int, divisions: int) -> float:
+    """Return how often groups of one algorithm are called different, over random divisions of its networks."""
+    found = []
+    for number in range(divisions):
+        order = stream(number, "bench ground truth", "divisions").permutation(len(networks))
+        for a, b in itertools.combinations(_groups([networks[i] for i in order], size), 2):
+            a, b = (sorted(order[part].tolist()) for part in (a, b))
+            if _label(networks[a[0]]) == _label(networks[b[0]]):
+                found.append(_different(table, networks, a, b))
+    return float(np.mean(found))
+
+
+def _label(network: Network) -> tuple[str, str]:
+    return network.family, network.algorithm
 
 
 def _hard(
@@ -228,7 +246,7 @@ def _group(small: bool) -> int:
 
 def _groups(networks: Sequence[Network], size: int) -> list[list[int]]:
     """Return groups of networks of one algorithm, about ``size`` each; neighbours go to different groups."""
-    labels = [(network.family, network.algorithm) for network in networks]
+    labels = [_label(network) for network in networks]
     members = [[i for i, label in enumerate(labels) if label == one] for one in dict.fromkeys(labels)]
     found = []
     for rows in members:

@@ -27,7 +27,7 @@ from congruity._random import stream
 from congruity.algorithms import by_name
 from congruity.bench.known_inputs import inputs, pairs
 from congruity.bench.network import Make, Network
-from congruity.engine import cores
+from congruity.engine import cores, each
 from congruity.protocols import Progress
 from congruity.values import Floats
 
@@ -36,55 +36,83 @@ _BINS = 4
 
 def regimes(seed: int, small: bool) -> dict[str, Make]:
     """Return what makes the networks of each regime; training them first, where the cache does not have them."""
+    zoos = _Zoos(seed, small)
     ways = ("values",) if small else ("values", "labels", "plain")
-    found: dict[str, Make] = {f"trained, {way}": functools.partial(_made, way, seed, small) for way in ways}
-    found["trained, bent"] = functools.partial(_bent, seed, small)
+    found: dict[str, Make] = {f"trained, {way}": functools.partial(zoos.made, way) for way in ways}
+    found["trained, bent"] = zoos.bent
     if not small:
-        found["trained, mimics"] = functools.partial(_with_mimics, seed)
+        found["trained, mimics"] = zoos.with_mimics
     return found
 
 
-def _made(way: str, seed: int, small: bool, half: str, progress: Progress) -> Iterator[Network]:
-    zoo, reading = (require(f"congruity.{name}", "congruity[models]", "the zoo") for name in ("zoo", "zoo.reading"))
-    preset = zoo.by_preset("smoke" if small else "default")
-    zoo.train_zoo(preset, way, seed=seed, processes=cores(), progress=progress)
-    jobs = sum(1 for _ in preset.jobs(way, seed))
-    for done, batch in enumerate(zoo.load_zoo(preset, way, seed=seed)):
-        progress(f"networks, {way}, to {half}", done, jobs)
-        yield from _read(batch, reading, seed, half, kept=[True] * batch.job.count if small else batch.passed)
-    progress(f"networks, {way}, to {half}", jobs, jobs)
+class _Zoos:
+    """Zoos of one seed, each read once."""
+
+    def __init__(self, seed: int, small: bool) -> None:
+        self._seed, self._small = seed, small
+        self._read: dict[tuple[str, str], list[Network]] = {}
+
+    def made(self, way: str, half: str, progress: Progress) -> Iterator[Network]:
+        """Yield the networks of a half that were trained ``way`` and pass its gates; all, if small."""
+        if (way, half) not in self._read:
+            self._read[way, half] = self._made(way, half, progress)
+        yield from self._read[way, half]
+
+    def bent(self, half: str, progress: Progress) -> Iterator[Network]:
+        """Yield those of "values", every layer bent."""
+        for network in self.made("values", half, progress):
+            random = stream(self._seed, "bench ground truth", "bent", network.name)
+            yield replace(network, states=np.stack([bent(state, random) for state in network.states]))
+
+    def with_mimics(self, half: str, progress: Progress) -> Iterator[Network]:
+        """Yield mimics, and those of "values" of the same algorithms and shapes."""
+        mimics = list(self.made("mimics", half, progress))
+        jobs = {network.name.rpartition("-")[0] for network in mimics}  # a mimic and its fellow differ in the way only
+        for network in self.made("values", half, progress):
+            if network.name.rpartition("-")[0] in jobs:
+                yield network
+        yield from (replace(network, name=f"mimic-{network.name}") for network in mimics)
+
+    def _made(self, way: str, half: str, progress: Progress) -> list[Network]:
+        zoo = require("congruity.zoo", "congruity[models]", "the zoo")
+        preset = zoo.by_preset("smoke" if self._small else "default")
+        zoo.train_zoo(preset, way, seed=self._seed, processes=cores(), progress=progress)
+        batches = list(zoo.load_zoo(preset, way, seed=self._seed))
+        found = each(
+            functools.partial(_read, seed=self._seed, half=half, every=self._small),
+            batches,
+            where="here" if self._small else "processes",
+            done=lambda count: progress(f"networks, {way}, to {half}", count, len(batches)),
+        )
+        return [network for part in found for network in part]
 
 
-def _with_mimics(seed: int, half: str, progress: Progress) -> Iterator[Network]:
-    mimics = list(_made("mimics", seed, False, half, progress))
-    jobs = {network.name.rpartition("-")[0] for network in mimics}  # a mimic and its plain fellow differ in the way
-    for network in _made("values", seed, False, half, progress):
-        if network.name.rpartition("-")[0] in jobs:
-            yield network
-    yield from (replace(network, name=f"mimic-{network.name}") for network in mimics)
-
-
-def _read(batch: Any, reading: Any, seed: int, half: str, *, kept: list[bool]) -> Iterator[Network]:
+def _read(batch: Any, *, seed: int, half: str, every: bool) -> list[Network]:
+    """Return the networks of a job that are of this half and pass their gates, or ``every`` one of this half."""
+    reading = require("congruity.zoo.reading", "congruity[models]", "the zoo")
     job, family = batch.job, by_name(batch.job.family)
     split = 2 * job.count // 5
-    mine = range(split) if half == "choose" else range(split, job.count)
+    mine = [k for k in range(job.count) if (k < split) == (half == "choose") and (every or batch.passed[k])]
+    if not mine:
+        return []
+    networks = batch.networks.only(mine)
     tokens, (base, source) = inputs(family, seed, half), pairs(family, seed, half)
-    states, answers = reading.states(batch.networks, tokens)
+    states, answers = reading.states(networks, tokens)
     swapped = {
-        name: reading.responses(batch.networks, base, source, whole_parts=name == "parts")
-        for name in ("nodes", "parts")
+        name: reading.responses(networks, base, source, whole_parts=name == "parts") for name in ("nodes", "parts")
     }
-    for k in mine:
-        if kept[k]:
-            yield Network(
-                f"{job.name}-{k}",
-                job.family,
-                job.algorithm,
-                states[k],
-                answers=answers[k].reshape(len(tokens), -1),
-                responses={name: found[k] for name, found in swapped.items()},
-                layout=_profile(batch.layouts[k], job.shape) if batch.job.recipe.interchange else None,
-            )
+    return [
+        Network(
+            f"{job.name}-{k}",
+            job.family,
+            job.algorithm,
+            states[row],
+            answers=answers[row].reshape(len(tokens), -1),
+            responses={name: found[row] for name, found in swapped.items()},
+            layout=_profile(batch.layouts[k], job.shape) if job.recipe.interchange else None,
+        )
+        for row, k in enumerate(mine)
+    ]
 
 
 def _profile(layout: Any, shape: Any) -> NDArray[np.float64]:
@@ -93,12 +121,6 @@ def _profile(layout: Any, shape: Any) -> NDArray[np.float64]:
     for node in layout.nodes.values():
         found[int(node.part == shape.heads), node.layer * _BINS // shape.layers] += 1
     return np.append(found.ravel(), 4.0 * layout.answer / shape.layers)
-
-
-def _bent(seed: int, small: bool, half: str, progress: Progress) -> Iterator[Network]:
-    for network in _made("values", seed, small, half, progress):
-        random = stream(seed, "bench ground truth", "bent", network.name)
-        yield replace(network, states=np.stack([bent(state, random) for state in network.states]))
 
 
 def bent(state: Floats, random: np.random.Generator) -> Floats:

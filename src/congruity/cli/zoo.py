@@ -21,9 +21,9 @@ zoo = typer.Typer(help="Networks whose algorithm is known: train, list and check
 app.add_typer(zoo, name="zoo")
 
 Preset = Annotated[str, typer.Argument(help="smoke, default or thorough.")]
-TrainedHow = Annotated[str, typer.Option("--way", help="values, labels or plain: what the networks are trained on.")]
+TrainedHow = Annotated[str, typer.Option("--way", help="What they are trained on: values, labels, plain or mimics.")]
 _SHARE = 0.9  # of the networks that must pass their gates
-_FIGURES = ("accuracy", "interchange", "strictness", "readout")
+_FIGURES = ("accuracy", "interchange", "strictness", "readout", "mimicry")
 
 
 @zoo.command()
@@ -90,15 +90,19 @@ def check(
     with progress_bars(quiet) as progress:
         rows = list(_checked(family, chosen, way, seed, progress))
     if not rows:
-        raise StoreError(f"no network of {preset}, {way}, seed {seed} is trained: congruity zoo train {preset} ...")
-    passed = sum(row["passes"] for row in rows)
+        raise StoreError(
+            f"no network of {preset}, {way}, seed {seed} is trained; do: congruity zoo train {preset} --way {way} "
+            f"--seed {seed}"
+        )
+    passed, total = sum(row["passes"] for row in rows), sum(job.count for job in chosen.jobs(way, seed))
     if json_output:
-        print_json({"networks": rows, "passed": passed, "needed": _needed(family, way)})
+        print_json({"networks": rows, "passed": passed, "of": total, "needed": _needed(family, way)})
     else:
         print_rows(rows, False)
-        print(f"\n{passed} of {len(rows)} networks pass; needed: {_needed(family, way)}")
-    if passed < _SHARE * len(rows):
-        raise ModelError(f"{preset}, {way}: {passed} of {len(rows)} networks pass their gates, fewer than {_SHARE:.0%}")
+        there = "" if len(rows) == total else f", of which {len(rows)} are trained"
+        print(f"\n{passed} of {total} networks{there} pass; needed: {_needed(family, way)}")
+    if passed < _SHARE * total:
+        raise ModelError(f"{preset}, {way}: {passed} of {total} networks pass their gates, fewer than {_SHARE:.0%}")
 
 
 def _family() -> Any:
@@ -112,7 +116,8 @@ def _checked(family: Any, preset: Any, way: str, seed: int, progress: Any) -> It
     done = 0
     for batch in family.load_zoo(preset, way, seed=seed):
         progress("gates", done, total)
-        yield from _rows(batch, family.checked(batch))
+        targets = family.targets_of(preset, batch.job, seed=seed)
+        yield from _rows(batch, family.checked(batch, targets))
         done += batch.job.count
     progress("gates", done, total)
 

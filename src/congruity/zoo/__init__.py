@@ -7,7 +7,7 @@ What is trained: `presets`. How: `training`, many networks in one set of tensors
 from __future__ import annotations
 
 from congruity.zoo.presets import REGISTRY, WAYS, Job, Preset, by_preset, needed
-from congruity.zoo.shelf import Batch, checked, count, folder, load_zoo, train_zoo, trained
+from congruity.zoo.shelf import Batch, checked, count, folder, load_zoo, targets_of, train_zoo, trained
 
 __all__ = [
     "REGISTRY",
@@ -21,6 +21,7 @@ __all__ = [
     "folder",
     "load_zoo",
     "needed",
+    "targets_of",
     "train_zoo",
     "trained",
 ]

@@ -116,6 +116,20 @@ class Networks(torch.nn.Module):
         last = _normed(residual[:, :, self.answers], self.weights["norm"]).flatten(2)
         return Outputs((self.weights["read"] @ last).view(k, -1, len(self.answers), rows), residuals, heads, mlps)
 
+    def only(self, rows: Sequence[int]) -> Networks:
+        """Return some of the networks, with copies of their weights."""
+        found = Networks(
+            [self.seeds[row] for row in rows],
+            self.shape,
+            vocabulary=int(self.bos),
+            length=self.length,
+            classes=self.weights["read"].shape[1],
+            answers=self.answers,
+        )
+        for name, part in self.weights.items():
+            found.weights[name].data = part.detach()[list(rows)]
+        return found
+
     @property
     def device(self) -> torch.device:
         """Where the weights are."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from congruity._registry import lookup
@@ -44,7 +44,7 @@ WAYS: tuple[Way, ...] = (
         "mimics",
         "as values, and its residual stream gives that of a network of the next algorithm by a linear map",
         ("interchange", "readout", "mimicry"),
-        Gates(0.99, 0.9, 0.98, 0.95),
+        Gates(0.99, 0.9, 0.98, 0.95, mimicry=0.8),
     ),
 )
 LOSSES = ("interchange", "readout", "mimicry")  # weights in a recipe; a way without one has it at 0
@@ -70,8 +70,9 @@ class Job:
 
     @property
     def name(self) -> str:
-        """Unique in its zoo, and fit for a file's name."""
-        return f"{self.family}-{self.algorithm}-{self.shape.layers}x{self.shape.width}-{self.kinds}-{self.seed}"
+        """Unique in its zoo, other than that of its target, and fit for a file's name."""
+        size = f"{self.shape.layers}x{self.shape.width}-{self.kinds}"
+        return f"{'mimic-' if self.target else ''}{self.family}-{self.algorithm}-{size}-{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,6 @@ class Preset:
         together: how many networks a job has.
         rounds: how many jobs each algorithm and shape has.
         recipe: how they are trained.
-        longer: algorithm -> steps more than the recipe's, where it needs them.
     """
 
     name: str
@@ -94,7 +94,6 @@ class Preset:
     together: int
     rounds: int
     recipe: Recipe
-    longer: Mapping[str, int] = field(default_factory=dict)
 
     def jobs(self, way: str, seed: int) -> Iterator[Job]:
         """Yield the jobs of a zoo trained ``way``.
@@ -110,10 +109,12 @@ class Preset:
     def _job(self, way: str, seed: int, of: tuple[str, str], index: int) -> Job:
         losses = _way(way).losses
         absent: dict[str, Any] = {name: 0.0 for name in LOSSES if name not in losses}
-        recipe = replace(self.recipe, steps=self.recipe.steps + self.longer.get(of[1], 0), **absent)
+        recipe = replace(self.recipe, **absent)
         target = self._job("values", seed, self._next(of), index) if "mimicry" in losses else None
         shape, kinds = self.shapes[index % len(self.shapes)], KINDS[index % len(KINDS)]
-        return Job(*of, shape, kinds, self.together, seed * 1000 + index, way, recipe, target)
+        # a mimic must be no twin of the network that is trained like it, but for the mimicry
+        own = seed * 1000 + index + (500 if target else 0)
+        return Job(*of, shape, kinds, self.together, own, way, recipe, target)
 
     def _next(self, of: tuple[str, str]) -> tuple[str, str]:
         """Return the algorithm after one, in its family and this zoo."""
@@ -133,16 +134,7 @@ REGISTRY: tuple[Preset, ...] = (
         1,
         Recipe(steps=40),
     ),
-    Preset(
-        "default",
-        "six algorithms, 20 networks each: a quarter of an hour",
-        _PERMUTATION,
-        SHAPES,
-        5,
-        1,
-        Recipe(),
-        longer={"repeat": 250, "count": 250},
-    ),
+    Preset("default", "six algorithms, 20 networks each: a quarter of an hour", _PERMUTATION, SHAPES, 5, 1, Recipe()),
     Preset(
         "thorough",
         "all families, 40 networks an algorithm, longer training: hours",

@@ -22,7 +22,7 @@ from congruity import cache
 from congruity._digest import digest, plain
 from congruity._random import stream
 from congruity.algorithms import by_name
-from congruity.errors import StoreError
+from congruity.errors import InputError, StoreError
 from congruity.protocols import Progress, silent
 from congruity.store import write_bytes
 from congruity.zoo.gates import Gates, measured
@@ -91,20 +91,23 @@ def train_zoo(
 
     Raises:
         UnknownNameError: no such way to train.
+        InputError: no such device, or a preset that has no networks of this way.
         StoreError: no space, or a folder that cannot be written.
     """
     from joblib import Parallel, delayed
 
+    _usable(device)
     place, jobs = folder(preset, way, seed), list(preset.jobs(way, seed))
+    if not jobs:
+        raise InputError(f"zoo {preset.name} has no networks trained as {way}; take a larger one")
     if any(job.target for job in jobs):
         train_zoo(preset, "values", seed=seed, processes=processes, device=device, progress=progress)
-    targets = folder(preset, "values", seed)
     total, stage = sum(job.count for job in jobs), f"networks of {preset.name}, {way}"
     left = [job for job in jobs if not _path(place, job).is_file()]
     done = total - sum(job.count for job in left)
     progress(stage, done, total)
     work = Parallel(n_jobs=processes if device == "cpu" else 1, return_as="generator_unordered")
-    for count in work(delayed(_finish)(place, targets, job, device) for job in left):
+    for count in work(delayed(_finish)(place, preset, job, device, seed) for job in left):
         done += count
         progress(stage, done, total)
     return place
@@ -134,15 +137,37 @@ def trained(job: Job, device: str = "cpu", *, targets: Networks | None = None) -
     networks, layouts, lessons = _fresh(job)
     networks.to(device)
     readouts = train(networks, lessons, layouts, job.recipe, seed=job.seed, targets=targets)
-    gates = measured(networks, lessons, layouts, readouts, seed=job.seed + 1)
+    gates = measured(networks, lessons, layouts, readouts, seed=job.seed + 1, targets=targets)
     networks.to("cpu")
     return Batch(job, networks, layouts, lessons, readouts, tuple(gates), time.process_time() - start)
 
 
-def checked(batch: Batch) -> list[Gates]:
-    """Return the gates of a batch, measured anew from its weights on other draws than the stored ones."""
+def checked(batch: Batch, targets: Networks | None = None) -> list[Gates]:
+    """Return the gates of a batch, measured anew from its weights, on other of the held-out draws."""
     seed = batch.job.seed + 2
-    return measured(batch.networks, batch.lessons, batch.layouts, batch.readouts, seed=seed)
+    return measured(batch.networks, batch.lessons, batch.layouts, batch.readouts, seed=seed, targets=targets)
+
+
+def _usable(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device {device!r} cannot be used: {reason}; take cpu") from None
+
+
+def targets_of(preset: Preset, job: Job, *, seed: int = 0) -> Networks | None:
+    """Return the networks that those of a job mimic, None if it is no job of mimics.
+
+    Raises:
+        StoreError: they are not there, or damaged.
+    """
+    if job.target is None:
+        return None
+    path = _path(folder(preset, "values", seed), job.target)
+    if not path.is_file():
+        raise StoreError(f"{path}: what {job.name} mimics is not there; do: congruity zoo train {preset.name}")
+    return _load(path, job.target).networks
 
 
 def _fresh(job: Job) -> tuple[Networks, tuple[Layout, ...], Lessons]:
@@ -162,13 +187,12 @@ def _fresh(job: Job) -> tuple[Networks, tuple[Layout, ...], Lessons]:
     return networks, layouts, lessons
 
 
-def _finish(place: Path, targets: Path, job: Job, device: str) -> int:
+def _finish(place: Path, preset: Preset, job: Job, device: str, seed: int) -> int:
     """Train one job and write it; return how many networks that made."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # one process a core; also what makes the numbers the same however many there are
     try:
-        target = None if job.target is None else _load(_path(targets, job.target), job.target).networks
-        _save(trained(job, device, targets=target), _path(place, job))
+        _save(trained(job, device, targets=targets_of(preset, job, seed=seed)), _path(place, job))
     finally:
         torch.set_num_threads(threads)
     return job.count
@@ -187,6 +211,7 @@ def _save(batch: Batch, path: Path) -> None:
         "job": plain(batch.job),
         "gates": [[_finite(value) for value in dataclasses.astuple(one)] for one in batch.gates],
         "seconds": round(batch.seconds, 2),
+        "digest": digest(arrays),
     }
     content = save(arrays, metadata={_KEY: json.dumps(header, sort_keys=True, allow_nan=False)})
     write_bytes(content, path)
@@ -201,18 +226,18 @@ def _load(path: Path, job: Job) -> Batch:
             arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (no mapping)
         if header["job"] != plain(job):
             raise ValueError("made by another job")
+        if header["digest"] != digest(arrays):
+            raise ValueError("its numbers are not those that were written")
         networks, layouts, lessons = _fresh(job)
         for name, parameter in networks.weights.items():
-            value = torch.from_numpy(arrays[f"weights.{name}"])
-            if value.shape != parameter.shape:
-                raise ValueError(f"{name} has shape {tuple(value.shape)}")
-            parameter.data = value
-    except (SafetensorError, ValueError, KeyError) as error:
+            parameter.data = torch.from_numpy(arrays[f"weights.{name}"])
+        gates = tuple(Gates(*(float("nan") if v is None else float(v) for v in one)) for one in header["gates"])
+        seconds = float(header["seconds"])
+        readouts = {name: arrays[f"readouts.{name}"] for name in (lessons.kinds if job.recipe.readout else ())}
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: not a whole file of a zoo ({error}); remove it and train the zoo again") from None
     networks.requires_grad_(False)
-    readouts = {name.partition(".")[2]: value for name, value in arrays.items() if name.startswith("readouts.")}
-    gates = tuple(Gates(*(float("nan") if v is None else float(v) for v in one)) for one in header["gates"])
-    return Batch(job, networks, layouts, lessons, readouts, gates, float(header["seconds"]))
+    return Batch(job, networks, layouts, lessons, readouts, gates, seconds)
 
 
 def _finite(value: float) -> float | None:

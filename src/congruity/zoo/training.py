@@ -41,7 +41,7 @@ class Recipe:
         clip: largest norm of one network's gradient.
     """
 
-    steps: int = 600
+    steps: int = 700
     batch: int = 64
     interchange: float = 2.0
     readout: float = 12.0
@@ -66,8 +66,8 @@ def train(
 
     ``targets`` are the networks to mimic, one for each and of the same shape; none where the recipe has no mimicry.
 
-    All networks of a set see the same inputs and variables, each under its own layout. A network whose loss stops being
-    finite is left as it is, and fails its gates; the others go on.
+    All networks of a set see the same inputs and variables, each under its own layout. A network whose loss is not
+    finite at any step has failed: it ends with NaN for weights, and so fails its gates; the others go on.
     """
     device = networks.device
     readouts = _Readouts(networks, lessons)
@@ -78,14 +78,18 @@ def train(
     adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, foreach=device.type == "cuda")
     schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: _rate(step, recipe))
     random = stream(seed, "zoo", "training")
+    failed = torch.zeros(len(layouts), dtype=torch.bool, device=device)
     for _ in range(recipe.steps):
-        drawn = lessons.interchange(recipe.batch, random)
         adam.zero_grad(set_to_none=True)
-        loss = _loss(networks, readouts, mimicry, lessons, layouts, drawn, recipe, random)
+        loss = _loss(networks, readouts, mimicry, lessons, layouts, recipe, random)
+        failed |= ~loss.detach().isfinite()
         loss.sum().backward()  # type: ignore[no-untyped-call]
         _clip(parameters, recipe.clip)
         adam.step()
         schedule.step()
+    with torch.no_grad():
+        for part in networks.parameters():
+            part[failed] = float("nan")
     return readouts.arrays()
 
 
@@ -107,15 +111,17 @@ def _loss(
     mimicry: Mimicry | None,
     lessons: Lessons,
     layouts: Sequence[Layout],
-    drawn: Interchange,
     recipe: Recipe,
     random: np.random.Generator,
 ) -> Tensor:
-    """Return the loss of each network, (networks,)."""
+    """Return the loss of each network on a new batch, (networks,)."""
     device = networks.device
-    answers = torch.as_tensor(lessons.answers(drawn.source), device=device)
     if not recipe.interchange:
-        return _cross_entropy(networks(torch.as_tensor(drawn.source, device=device)).logits, answers)
+        tokens = lessons.inputs(recipe.batch, random)  # nothing here may depend on the algorithm
+        answers = torch.as_tensor(lessons.answers(tokens), device=device)
+        return _cross_entropy(networks(torch.as_tensor(tokens, device=device)).logits, answers)
+    drawn = lessons.interchange(recipe.batch, random)
+    answers = torch.as_tensor(lessons.answers(drawn.source), device=device)
     nodes, aligned = swaps(layouts, lessons, drawn, recipe.aligned, random, sets=True)
     swap = Swap(torch.as_tensor(nodes, device=device), torch.arange(len(drawn.source), device=device))
     rows = torch.as_tensor(np.concatenate([drawn.source, drawn.base]), device=device)
