@@ -1,4 +1,4 @@
-"""Write the committed numbers of ``congruity bench inference`` and ``circuits`` as tables to read.
+"""Write the committed numbers of ``congruity bench`` inference, circuits and ground-truth as tables to read.
 
 Run ``python benchmarks/tables.py`` after a benchmark; a test checks that each page is what its numbers give.
 """
@@ -198,51 +198,61 @@ def ground_truth(found: dict[str, Any]) -> str:
     parts = [_GROUND_TRUTH.format(**found, group=found["networks"]["group"])]
     head = ["measure", "read at", "groups: congruity", "groups: mean distance", "pairs", "hard pairs"]
     for regime, rows in found["regimes"].items():
-        pairs = next(iter(rows.values()))["groups"]
         parts.append(f"## {_capital(regime)}\n")
-        parts.append(f"{pairs[0]} pairs of groups of one algorithm, {pairs[1]} of different ones.\n")
-        shown = [[name, row["reading"], *_aurocs(row)] for name, row in rows.items()]
-        parts.append(_table([*head, "false alarms", "missed"], shown))
+        parts.append(_counted(found["networks"][regime]))
+        if rows:
+            pairs = next(iter(rows.values()))["groups"]
+            parts.append(
+                f"{pairs[0]} pairs of groups of one algorithm, {pairs[1]} of different ones. False alarms are over 20 "
+                "random divisions into groups.\n"
+            )
+            shown = [[name, row["reading"], *_aurocs(row)] for name, row in rows.items()]
+            parts.append(_table([*head, "false alarms", "missed"], shown))
     return "\n".join(parts)
 
 
 def leaderboard(found: dict[str, Any]) -> str:
-    """Return the page that places measures side by side, a table a regime, the best first."""
+    """Return the page that places measures side by side: one table of the best, then one a regime, the best first."""
     parts = [_LEADERBOARD.format(**found, group=found["networks"]["group"])]
-    parts.append("| regime | best measure | the paper's recipe | best nuisance measure |\n| --- | --- | --- | --- |\n")
+    judged = {regime: rows for regime, rows in found["regimes"].items() if rows}
+    best = [[regime, *_best_of(rows)] for regime, rows in judged.items()]
+    parts.append(_table(["regime", "best by choice", "swaps", "the paper's recipe", "best nuisance measure"], best))
     for regime, rows in found["regimes"].items():
-        best, nuisance = (_best(rows, nuisance=flag) for flag in (False, True))
-        recipe = rows["ridge, the paper's recipe"]
-        cells = [
-            _named(best, rows),
-            f"{recipe['group_auroc']:.2f}",
-            f"{rows[nuisance]['group_auroc']:.2f} ({nuisance[10:]})",
-        ]
-        parts.append(f"| {regime} | {' | '.join(cells)} |\n")
-    for regime, rows in found["regimes"].items():
-        parts.append(f"\n## {_capital(regime)}\n\n")
+        parts.append(f"\n## {_capital(regime)}\n\n{_counted(found['networks'][regime])}\n")
         order = sorted(rows, key=lambda name: -rows[name]["group_auroc"])
-        parts.append(
-            _table(["measure", "groups", "false alarms"], [[_named(n, rows, False), *_short(rows[n])] for n in order])
-        )
+        shown = [[_named(name, rows), *_short(rows[name])] for name in order]
+        parts.append(_table(["measure", "groups", "pairs", "false alarms", "missed"], shown))
     return "".join(parts) + _LEADERBOARD_END
 
 
-def _best(rows: dict[str, Any], *, nuisance: bool) -> str:
-    names = [name for name in rows if name.startswith("nuisance: ") == nuisance]
-    return max(names, key=lambda name: (rows[name]["group_auroc"], rows[name]["low"]))
+def _best_of(rows: dict[str, Any]) -> list[str]:
+    """Return the measure that is best on the networks that choose, with what it reports, and some beside it."""
+    measures = [name for name in rows if not name.startswith("nuisance: ")]
+    chosen = max(measures, key=lambda name: rows[name]["chosen_at"])
+    nuisance = max((name for name in rows if name not in measures), key=lambda name: rows[name]["group_auroc"])
+    names = [chosen, "swaps", "ridge, the paper's recipe"]
+    cells = [f"{_named(name, rows)} {rows[name]['group_auroc']:.2f}" for name in names]
+    return [*cells, f"{nuisance.removeprefix('nuisance: ')} {rows[nuisance]['group_auroc']:.2f}"]
 
 
-def _named(name: str, rows: dict[str, Any], figure: bool = True) -> str:
+def _named(name: str, rows: dict[str, Any]) -> str:
     """Return a measure, in bold if its interval lies above every nuisance measure's estimate."""
-    row = rows[name]
-    beats = row["low"] > rows[_best(rows, nuisance=True)]["group_auroc"]
-    text = f"{name} {row['group_auroc']:.2f}" if figure else name
-    return f"**{text}**" if beats else text
+    beaten = max(row["group_auroc"] for other, row in rows.items() if other.startswith("nuisance: "))
+    return f"**{name}**" if rows[name]["low"] > beaten else name
 
 
 def _short(row: dict[str, Any]) -> list[str]:
-    return [f"{row['group_auroc']:.2f} [{row['low']:.2f}, {row['high']:.2f}]", f"{row['false_alarm']:.2f}"]
+    areas = [f"{row['group_auroc']:.2f} [{row['low']:.2f}, {row['high']:.2f}]", f"{row['pair_auroc']:.2f}"]
+    return [*areas, f"{row['false_alarm']:.2f}", f"{row['missed']:.2f}"]
+
+
+def _counted(networks: dict[str, Any]) -> str:
+    """Return a sentence on how many networks report, and which algorithms had too few."""
+    counts = list(networks["report"].values())
+    least, most = min(counts, default=0), max(counts, default=0)
+    many = f"{least}" if least == most else f"{least} to {most}"
+    without = f" Too few of these, and not judged: {', '.join(networks['left_out'])}." if networks["left_out"] else ""
+    return f"{many} networks of each algorithm report.{without}\n"
 
 
 def _capital(regime: str) -> str:

@@ -48,6 +48,16 @@ def test_all_algorithms_of_a_family_are_told_apart_by_interchange(family: Family
     assert (table[~np.eye(len(table), dtype=bool)] > 0.25).all()
 
 
+@pytest.mark.parametrize("family", algorithms.REGISTRY, ids=lambda family: family.name)
+def test_they_are_told_apart_at_the_length_of_their_networks(family: Family) -> None:
+    """On 3,000 random pairs of inputs of the length at which the benchmark compiles and trains."""
+    tokens, random = family.every(family.length), np.random.default_rng(0)
+    base, source = (inputs(tokens[random.integers(len(tokens), size=3000)]) for _ in range(2))
+    found = [responses(one.causal(family.length), base, source) for one in family.algorithms]
+    labels, _ = classes(found)
+    assert len(set(labels)) == len(family.algorithms)
+
+
 def test_unknown_names_and_lengths() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'permutation'"):
         algorithms.by_name("permutations")

@@ -74,9 +74,15 @@ def test_the_page_on_reading_results_prints_what_it_shows() -> None:
     assert found.attempted > 15 and found.failed == 0
 
 
-@pytest.mark.parametrize("name", ["inference", "circuits"])
+@pytest.mark.parametrize("name", ["inference", "circuits", "ground_truth"])
 def test_the_pages_of_results_are_what_their_numbers_give(name: str) -> None:
     results = ROOT / "benchmarks" / "results"
     pages = runpy.run_path(str(ROOT / "benchmarks" / "tables.py"))["PAGES"]
     found = json.loads((results / f"{name}.json").read_text(encoding="utf-8"))
     assert (results / f"{name}.md").read_text(encoding="utf-8") == pages[name](found)
+
+
+def test_the_leaderboard_is_what_its_numbers_give() -> None:
+    source, page = runpy.run_path(str(ROOT / "benchmarks" / "tables.py"))["DOCS"]["leaderboard"]
+    found = json.loads((ROOT / "benchmarks" / "results" / f"{source}.json").read_text(encoding="utf-8"))
+    assert (ROOT / "docs" / "leaderboard.md").read_text(encoding="utf-8") == page(found)

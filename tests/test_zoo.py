@@ -40,7 +40,7 @@ def small(**changes: Any) -> zoo.Job:
 
 @every_algorithm
 def test_copies_come_and_go_and_no_interchange_sees_them(family: Any, one: Any) -> None:
-    n = lessons.LENGTH[family.name]
+    n = family.length
     model = one.causal(n)
     tokens = family.every(n)
     random = stream(0, "test")
@@ -68,7 +68,7 @@ def test_copies_are_found_by_their_values() -> None:
 
 @every_algorithm
 def test_a_layout_lets_every_variable_be_computed_from_those_before_it(family: Any, one: Any) -> None:
-    n = lessons.LENGTH[family.name]
+    n = family.length
     shape = Shape(6, 8, 4, 2, 8)
     drawn = []
     for seed in range(30):

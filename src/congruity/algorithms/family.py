@@ -41,6 +41,7 @@ class Family:
     Attributes:
         name: such as ``permutation``.
         question: what is computed, in one line.
+        length: of the sequences on which networks of the family are made and compared.
         vocabulary: sequence length -> how many tokens there are; they are 0, 1, 2, ...
         truth: tokens (queries, length) -> the answer at each position, (queries, length), written as plainly as can be.
         telling: tokens (queries, length) -> (queries,) true for inputs on which a wrong algorithm would be caught, of
@@ -51,6 +52,7 @@ class Family:
 
     name: str
     question: str
+    length: int
     vocabulary: Callable[[int], int]
     truth: Callable[[Tokens], Tokens]
     telling: Callable[[Tokens], NDArray[np.bool_]]

@@ -85,6 +85,7 @@ def _duels(n: int) -> CausalModel:
 FAMILY = Family(
     name="mode",
     question="Is the token at this position the most frequent one?",
+    length=5,
     vocabulary=lambda n: TOKENS,
     classes=lambda n: 2,
     truth=_truth,

@@ -124,6 +124,7 @@ def _algorithm(name: str, causal: Callable[[int], CausalModel], summary: str) ->
 FAMILY = Family(
     name="permutation",
     question="Does every token 0, ..., n - 1 occur in these n tokens?",
+    length=5,
     vocabulary=lambda n: n,
     classes=lambda n: 2,
     truth=_truth,

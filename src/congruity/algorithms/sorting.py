@@ -92,6 +92,7 @@ def _counting(n: int) -> CausalModel:
 FAMILY = Family(
     name="sorting",
     question="Which token is the i-th smallest?",
+    length=4,
     vocabulary=lambda n: n,
     classes=lambda n: n,
     truth=_truth,

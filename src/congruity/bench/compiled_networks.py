@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from congruity._optional import require
 from congruity._random import stream
 from congruity.algorithms import REGISTRY
-from congruity.bench.known_inputs import LENGTH, inputs, pairs
+from congruity.bench.known_inputs import inputs, pairs
 from congruity.bench.network import Make, Network
 from congruity.protocols import Progress
 
@@ -42,7 +42,7 @@ def _made(loudness: float, seed: int, small: bool, half: str, progress: Progress
     families = [family for family in REGISTRY if not small or family.name == "mode"]
     total, done = sum(len(family.algorithms) for family in families) * count[half], 0
     for family in families:
-        n, tokens, swapped = LENGTH[family.name], inputs(family, seed, half), _thinned(*pairs(family, seed, half))
+        n, tokens, swapped = family.length, inputs(family, seed, half), _thinned(*pairs(family, seed, half))
         plain = [_compiled(family.name, one.name, n) for one in family.algorithms]
         deepest, widest = max(len(w.layers) for w in plain), max(w.width for w in plain)
         for one, weights in zip(family.algorithms, plain, strict=True):

@@ -4,8 +4,8 @@
     package.module:distance          a function in an installed package
     similarity:measure/netrep/...    a measure of the similarity-repository, by its identifier
 
-A dissimilarity: smaller is closer. A leading ``-`` takes the negative of a similarity; for the similarity-repository it
-is taken unless the identifier says ``distance``, which is how its scores are named.
+A dissimilarity: smaller is closer. A leading ``-`` takes the negative of a similarity; the similarity-repository has
+both kinds, which their names do not always tell apart.
 
 Source: Cloos et al. 2024, A framework for standardizing similarity measures (``similarity.make(identifier)(X, Y)``).
 """
@@ -40,15 +40,17 @@ def _one(spec: str) -> Measure:
             f"measure {spec!r}: give FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION or similarity:IDENTIFIER, with a "
             "leading - for a similarity"
         )
-    larger_is_closer = spec.startswith("-")
     if place == "similarity":
-        fn = require("similarity", "similarity-repository, from its own repository", f"measure {spec!r}").make(name)
-        larger_is_closer = larger_is_closer or "distance" not in name
+        repository = require("similarity", "similarity-repository, from its own repository", f"measure {spec!r}")
+        try:
+            fn = repository.make(name)
+        except Exception as error:
+            raise InputError(f"measure {spec!r}: the repository does not make {name}: {error}") from error
     else:
         fn = getattr(_module(spec, place), name, None)
     if not callable(fn):
         raise InputError(f"measure {spec!r}: there is no function {name} in {place}")
-    return (lambda x, y: -float(fn(x, y))) if larger_is_closer else fn
+    return (lambda x, y: -float(fn(x, y))) if spec.startswith("-") else fn
 
 
 def _module(spec: str, place: str) -> ModuleType:

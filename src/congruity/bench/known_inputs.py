@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from congruity._random import stream
 from congruity.algorithms import Family
 
-LENGTH = {"permutation": 5, "sorting": 4, "mode": 5}
 _INPUTS = 96
 
 
@@ -17,7 +16,7 @@ def inputs(family: Family, seed: int, half: str) -> NDArray[np.int64]:
 
     Answers are those at the first position. Half are drawn from inputs of the commonest answer, half from the others.
     """
-    tokens = family.every(LENGTH[family.name])
+    tokens = family.every(family.length)
     first = family.truth(tokens)[:, 0]
     common = first == np.bincount(first).argmax()
     random = stream(seed, "bench ground truth", "inputs", family.name, half)

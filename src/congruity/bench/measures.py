@@ -15,6 +15,7 @@ from congruity.errors import InputError
 from congruity.values import Floats
 
 Measure = Callable[[Floats, Floats], float]
+RECIPE_ROW = "ridge, the paper's recipe"
 Table = Callable[[Sequence[Network], Reading], Floats]
 _ONCE: tuple[Reading, ...] = (("whole network",),)
 
@@ -36,8 +37,9 @@ def facing(networks: Sequence[Network], entries: Mapping[str, Measure], *, fast:
     names = ("ridge", "procrustes", "cka", "rsa", "svcca", "spectral")[: -1 if fast else None]
     readings = networks[0].readings
     found = {name: Entry(built_in(name), readings) for name in names}
-    if taken := sorted({*found, "swaps"} & set(entries)):
-        raise InputError(f"a measure is named {taken[0]!r} already; give yours another name")
+    for name in entries:
+        if name in {*found, "swaps", RECIPE_ROW} or name.startswith("nuisance: "):
+            raise InputError(f"a measure is named {name!r} already; give yours another name")
     found |= {name: Entry(entered(name, fn), readings) for name, fn in entries.items()}
     swapped = tuple(name for name in ("nodes", "parts") if all(name in network.responses for network in networks))
     by_swaps = tuple((name,) for name in swapped)
@@ -84,6 +86,8 @@ def entered(name: str, fn: Measure) -> Table:
 
     def table(networks: Sequence[Network], reading: Reading) -> Floats:
         reprs = [np.concatenate(_centred(network, reading), axis=1) for network in networks]
+        if constant := [n.name for n, x in zip(networks, reprs, strict=True) if not x.any()]:
+            raise InputError(f"{constant[0]} is the same on every input at {' / '.join(reading)}; leave it out")
         reprs = [x / np.linalg.norm(x) for x in reprs]
         values = np.zeros((len(reprs), len(reprs)))
         for i, j in itertools.permutations(range(len(reprs)), 2):

@@ -26,7 +26,10 @@ class Network:
         states: residual stream after every block, (layers, inputs, positions, width).
         answers: probabilities on the inputs, flattened to (inputs, answers * classes); None where not recorded.
         responses: by what was swapped, "nodes" or "parts": (swaps, pairs * answers * classes) changes of the answers.
-        layout: how many variables each layer's heads and MLP carry, over depth, (bins,); None where nobody laid it out.
+        layout: how many variables each layer's heads and MLP carry, over depth, (bins,), and last where the answers
+            begin; None where nobody laid it out.
+        job: networks of one job were trained on the same batches, and are never compared; "" where that is nothing.
+        target: the name of the network of another algorithm that this one mimics, if it is such an attack.
     """
 
     name: str
@@ -36,6 +39,8 @@ class Network:
     answers: Floats | None = None
     responses: Mapping[str, Floats] = field(default_factory=dict)
     layout: Floats | None = None
+    job: str = ""
+    target: str = ""
 
     @property
     def depth(self) -> int:

@@ -129,7 +129,10 @@ def regimes() -> dict[str, Make]:
 
 
 def _made(half: str, progress: Progress) -> Iterator[Network]:
-    yield from unpack((files("congruity.bench") / _NAME).read_bytes(), half)
+    path = files("congruity.bench") / _NAME
+    if not path.is_file():
+        raise StoreError(f"{_NAME} is not there; install the package again, or make it: python benchmarks/ship.py")
+    yield from unpack(path.read_bytes(), half)
 
 
 def _components(network: Network) -> Floats:

@@ -6,7 +6,8 @@
     bent      those of "values", each seen through an invertible map of its own of every layer, which is not linear:
               the same networks to whoever intervenes
     mimics    of two shapes, those of "values", and as many networks of the same algorithms that were also trained to
-              be mapped linearly to the residual streams of networks of another algorithm
+              be mapped linearly to the residual streams of one of these, their target, of another algorithm: is a mimic
+              closer to others of its algorithm than to its target? No other pairs count here
 
 Of each job the first two fifths choose and the others report, so that both have each shape alike. Networks that fail
 their gates are left out.
@@ -32,6 +33,7 @@ from congruity.protocols import Progress
 from congruity.values import Floats
 
 _BINS = 4
+_POWER = 3.0
 
 
 def regimes(seed: int, small: bool) -> dict[str, Make]:
@@ -65,13 +67,11 @@ class _Zoos:
             yield replace(network, states=np.stack([bent(state, random) for state in network.states]))
 
     def with_mimics(self, half: str, progress: Progress) -> Iterator[Network]:
-        """Yield mimics, and those of "values" of the same algorithms and shapes."""
+        """Yield mimics, and those of "values" of the same shapes, among them their targets."""
         mimics = list(self.made("mimics", half, progress))
-        jobs = {network.name.rpartition("-")[0] for network in mimics}  # a mimic and its fellow differ in the way only
-        for network in self.made("values", half, progress):
-            if network.name.rpartition("-")[0] in jobs:
-                yield network
-        yield from (replace(network, name=f"mimic-{network.name}") for network in mimics)
+        jobs = {network.target.rpartition("-")[0] for network in mimics}
+        yield from (network for network in self.made("values", half, progress) if network.job in jobs)
+        yield from mimics
 
     def _made(self, way: str, half: str, progress: Progress) -> list[Network]:
         zoo = require("congruity.zoo", "congruity[models]", "the zoo")
@@ -110,6 +110,8 @@ def _read(batch: Any, *, seed: int, half: str, every: bool) -> list[Network]:
             answers=answers[row].reshape(len(tokens), -1),
             responses={name: found[row] for name, found in swapped.items()},
             layout=_profile(batch.layouts[k], job.shape) if job.recipe.interchange else None,
+            job=job.name,
+            target=f"{job.target.name}-{k}" if job.target else "",
         )
         for row, k in enumerate(mine)
     ]
@@ -124,16 +126,17 @@ def _profile(layout: Any, shape: Any) -> NDArray[np.float64]:
 
 
 def bent(state: Floats, random: np.random.Generator) -> Floats:
-    """Return a layer under a random invertible map that is not linear: turned, sign(z) |z|^p by axis, turned back.
+    """Return a layer under a random invertible map that is not linear.
 
-    p is between 1/3 and 3 for each axis, and axes are those of the principal components, of unit variance.
+    The principal components, scaled to unit variance, are turned; sign(z) |z|^p, p between 1/3 and 3 for each axis; and
+    they are turned and scaled back. With p = 1 this is the layer itself.
     """
     flat = np.asarray(state, dtype=np.float64).reshape(-1, state.shape[-1])
-    flat = flat - flat.mean(axis=0)
-    _, sizes, axes = np.linalg.svd(flat, full_matrices=False)
+    mean = flat.mean(axis=0)
+    _, sizes, axes = np.linalg.svd(flat - mean, full_matrices=False)
     scale = np.maximum(sizes / np.sqrt(len(flat)), 1e-6 * sizes[0])
-    turn, back = (np.linalg.qr(random.normal(size=(len(scale), len(scale))))[0] for _ in range(2))
-    z = (flat @ axes.T / scale) @ turn
-    power = 3.0 ** random.uniform(-1, 1, size=z.shape[1])
-    curved = np.sign(z) * np.abs(z) ** power
-    return np.asarray((curved @ back).reshape(*state.shape[:-1], -1), dtype=np.float32)
+    turn = np.linalg.qr(random.normal(size=(len(scale), len(scale))))[0]
+    z = ((flat - mean) @ axes.T / scale) @ turn
+    curved = np.sign(z) * np.abs(z) ** (_POWER ** random.uniform(-1, 1, size=z.shape[1]))
+    back = (curved @ turn.T * scale) @ axes + mean
+    return np.asarray(back.reshape(state.shape), dtype=np.float32)

@@ -3,7 +3,7 @@
 A package, and not a module called ``estimate``, which would hide the public function ``congruity.estimate``.
 """
 
-from congruity.inference.bootstrap import bca, clopper_pearson
+from congruity.inference.bootstrap import bca, clopper_pearson, edge_guard
 from congruity.inference.described import described
 from congruity.inference.estimation import check_settings, estimate, not_applicable
 from congruity.inference.means import lower_limit, mean_interval
@@ -17,6 +17,7 @@ __all__ = [
     "check_settings",
     "clopper_pearson",
     "described",
+    "edge_guard",
     "estimate",
     "lower_limit",
     "mean_interval",

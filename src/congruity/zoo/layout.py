@@ -2,8 +2,9 @@
 
 A node is the output of one head or MLP at one position. A layout gives every inner variable a node of its own and the
 outputs a layer; all other nodes are free, which means that they must not matter. What is drawn at random: which layers,
-whether variables of one kind share a layer, which positions in which order, and a head or the MLP for mere copies. So
-neither depth nor place nor the number of active parts tells the algorithm.
+whether variables of one kind share a layer, which positions in which order, and a head or the MLP for the copies that a
+model has by itself. So that neither depth nor place nor the number of active parts should tell the algorithm; whether
+they do after all, the benchmark measures ("nuisance: layout").
 
 Rules that any network of attention and MLPs needs: a variable is computed by the MLP of a block whose heads at its
 position gather what it depends on, so that it comes at least one layer after the variables that it reads. These heads

@@ -23,7 +23,6 @@ from congruity.theory import CausalModel
 from congruity.zoo.layout import answers_at
 from congruity.zoo.spread import kind, spread
 
-LENGTH = {"permutation": 5, "sorting": 4, "mode": 5}
 _POOL = 120_000
 
 
@@ -63,7 +62,7 @@ class Lessons:
     """
 
     def __init__(self, family: Family, algorithm: Algorithm, *, kinds: int = 2, seed: int = 0) -> None:
-        self.length = LENGTH.get(family.name, 4)
+        self.length = family.length
         self.vocabulary, self.classes = family.vocabulary(self.length), family.classes(self.length)
         self.model: CausalModel = spread(algorithm.causal(self.length), kinds, stream(seed, "zoo", "spread"))
         self.variables = self.model.inner
