@@ -203,7 +203,7 @@ def ground_truth(found: dict[str, Any]) -> str:
         if rows:
             pairs = next(iter(rows.values()))["groups"]
             parts.append(
-                f"{pairs[0]} pairs of groups of one algorithm, {pairs[1]} of different ones. False alarms are over 20 "
+                f"{pairs[0]} pairs of groups of one algorithm, {pairs[1]} of different ones. False alarms are over 10 "
                 "random divisions into groups.\n"
             )
             shown = [[name, row["reading"], *_aurocs(row)] for name, row in rows.items()]

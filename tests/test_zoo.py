@@ -142,6 +142,19 @@ def test_inputs_are_half_telling(taught: lessons.Lessons) -> None:
     assert (taught.answers(tokens)[:, 0] == (np.sort(tokens, axis=1) == np.arange(5)).all(axis=1)).all()
 
 
+def test_an_algorithm_that_is_not_the_familys_is_refused() -> None:
+    family = algorithms.by_name("permutation")
+    wider = dataclasses.replace(family, vocabulary=lambda n: n + 1)
+    with pytest.raises(InputError, match=r"causal model: x\[.\] = 5 is outside its 5 values"):
+        lessons.Lessons(wider, family.algorithms[3])
+    other = dataclasses.replace(family, truth=lambda tokens: 1 - family.truth(tokens))
+    with pytest.raises(InputError, match="permutation/parity: the causal model is not right on every input"):
+        lessons.Lessons(other, family.algorithms[3])
+    blind = dataclasses.replace(family, telling=lambda tokens: np.ones(len(tokens), dtype=bool))
+    with pytest.raises(InputError, match="telling inputs must be some of all 3125"):
+        lessons.Lessons(blind, family.algorithms[3])
+
+
 # ---------------------------------------------------------------------------------------------------------- networks
 
 

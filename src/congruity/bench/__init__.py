@@ -43,7 +43,7 @@ REGISTRY: tuple[Benchmark, ...] = (
         "ground-truth",
         "networks whose algorithm is known: who tells same from other?",
         ground_truth.run,
-        options=("quick", "entries"),
+        options=("quick", "only", "entries"),
         rows=ground_truth.rows,
     ),
     Benchmark("inference", "size, power and coverage on populations of known truth", inference.run),

@@ -20,7 +20,7 @@ Every measure faces the same networks, the same inputs and the same rules, fixed
 - **Intervals** are 95 %, by the jackknife over networks (each left out once), near 0 and 1 at least Clopper and
   Pearson's. They cover networks as if independent (those trained together share their batches), and neither algorithms
   nor inputs.
-- **False alarms**: same-algorithm groups that `congruity.estimate` calls "different", over 20 random divisions of each
+- **False alarms**: same-algorithm groups that `congruity.estimate` calls "different", over 10 random divisions of each
   algorithm's networks into groups; **missed**: different ones that it does not. Networks are the units.
 - **Nuisance measures** see depth, width, size, how variance grows over depth, the sizes of principal components, the
   answers, where the layout put what, how many parts are active or how large the effects of swaps are, and nothing of
@@ -37,14 +37,14 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from congruity import engine
 from congruity.bench import causal_networks, compiled_networks, judging, measures, shipped, trained_networks
 from congruity.bench.measures import Measure
 from congruity.bench.network import RECIPE, Make
-from congruity.errors import InputError
+from congruity.errors import InputError, UnknownNameError
 from congruity.protocols import Progress
 
 
@@ -55,6 +55,7 @@ def run(
     *,
     entries: Mapping[str, Measure] | None = None,
     quick: bool = False,
+    only: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return, for each regime and measure, how well it tells algorithms apart; see the module.
 
@@ -64,8 +65,10 @@ def run(
         progress: told how far it is.
         entries: further measures by name, functions of two representations.
         quick: only the networks that come with the package (`shipped`), without the measures that take minutes.
+        only: the regimes to run; all if empty.
 
     Raises:
+        UnknownNameError: no regime has a name in ``only``.
         InputError: an entry that raises, or returns something else than a finite number, or has the name of another
             measure; a seed other than 0 with ``quick``.
     """
@@ -73,15 +76,21 @@ def run(
         raise InputError(f"the networks that come with the package are of seed 0; for seed {seed} leave --quick out")
     result: dict[str, Any] = {}
     counts: dict[str, Any] = {"group": judging.group(small)}
-    for regime, make in (shipped.regimes() if quick else _regimes(seed, small)).items():
+    regimes = shipped.regimes() if quick else _regimes(seed, small)
+    for name in only:
+        if name not in regimes:
+            raise UnknownNameError("regime", name, regimes)
+    for regime, make in regimes.items():
+        if only and regime not in only:
+            continue
         choose, report = (list(make(half, progress)) for half in ("choose", "report"))
         left_out = judging.lacking(choose, report, small)
         counts[regime] = {
-            "choose": dict(Counter(n.algorithm for n in choose)),
-            "report": dict(Counter(n.algorithm for n in report)),
+            "choose": dict(Counter(map(judging.label, choose))),
+            "report": dict(Counter(map(judging.label, report))),
             "left_out": list(left_out),
         }
-        choose, report = ([n for n in part if n.algorithm not in left_out] for part in (choose, report))
+        choose, report = ([n for n in part if judging.label(n) not in left_out] for part in (choose, report))
         result[regime] = {}
         if len({n.algorithm for n in report}) < 2:
             continue

@@ -19,18 +19,23 @@ from congruity.inference import edge_guard, estimate
 from congruity.values import Floats
 
 _GROUP = 6
-_DIVISIONS = 20
+_DIVISIONS = 10
 
 
 def lacking(choose: Sequence[Network], report: Sequence[Network], small: bool) -> tuple[str, ...]:
     """Return the algorithms of which too few networks are left to be judged: no group of its size to report."""
     least = 2 if small else _GROUP - 1
     found = []
-    for one in dict.fromkeys(n.algorithm for n in (*choose, *report)):
-        chosen, reported = (sum(n.algorithm == one for n in part) for part in (choose, report))
+    for one in dict.fromkeys(map(label, (*choose, *report))):
+        chosen, reported = (sum(label(n) == one for n in part) for part in (choose, report))
         if chosen < 2 or reported < 2 * least:
             found.append(one)
     return tuple(found)
+
+
+def label(network: Network) -> str:
+    """Return family and algorithm of a network."""
+    return f"{network.family}/{network.algorithm}"
 
 
 def judged(entry: Entry, choose: Sequence[Network], report: Sequence[Network], small: bool) -> dict[str, Any]:

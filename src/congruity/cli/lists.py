@@ -78,6 +78,10 @@ def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="ground-truth: only the networks that come with the package; seconds.")
     ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="ground-truth: this regime alone; may be repeated."),
+    ] = None,
     measure: Annotated[
         list[str] | None,
         typer.Option(help="ground-truth: your measure, FILE.py:FUNCTION or MODULE:FUNCTION of X, Y; may be repeated."),
@@ -90,7 +94,7 @@ def bench(
 
     with progress_bars(quiet) as progress:
         entries = family.entries.by_spec(measure or ())
-        found = family.run(name, seed=seed, small=small, progress=progress, quick=quick, entries=entries)
+        found = family.run(name, seed=seed, small=small, progress=progress, quick=quick, only=only, entries=entries)
     if json_output:
         print_json(found)
         return
