@@ -329,7 +329,7 @@ def test_the_small_benchmark_runs_and_is_shown(
             assert all(0 <= row[key] <= 1 for key in ("group_auroc", "low", "high", "false_alarm", "missed"))
     bent, values = (found["regimes"][f"trained, {way}"]["swaps"] for way in ("bent", "values"))
     assert bent["pair_auroc"] == values["pair_auroc"], "to who intervenes they are the same networks"
-    assert found["networks"]["trained, values"]["report"] == {"permutation/repeat": 5, "permutation/count": 5}
+    assert found["networks"]["trained, values"]["report"] == {"permutation/repeat": 6, "permutation/count": 6}
     pages = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "tables.py"))
     whole = found | {"command": "congruity bench ground-truth --small", "seed": 0}
     page, board = pages["PAGES"]["ground_truth"](whole), pages["DOCS"]["leaderboard"][1](whole)

@@ -345,7 +345,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> zoo.Preset:
     monkeypatch.setenv("CONGRUITY_CACHE", str(tmp_path))
     preset = zoo.by_preset("smoke")
     recipe = dataclasses.replace(preset.recipe, steps=2, batch=16)
-    preset = dataclasses.replace(preset, name="tiny", together=2, recipe=recipe)
+    preset = dataclasses.replace(preset, name="tiny", together=2, rounds=1, recipe=recipe)
     for module in (presets, zoo):
         monkeypatch.setattr(module, "REGISTRY", (*presets.REGISTRY, preset))
     return preset
