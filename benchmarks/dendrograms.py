@@ -41,6 +41,7 @@ def draw(found: dict[str, Any]) -> Any:
             ax=axes,
             orientation="right",
             color_threshold=0,
+            leaf_font_size=8,
             above_threshold_color="black",
         )
         axes.axvline(within, linestyle="--", linewidth=0.8, color="0.4")

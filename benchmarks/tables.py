@@ -42,17 +42,28 @@ is chance, 1 is right every time; groups of about {group} networks. A measure th
 shows nothing about mechanism. Hard pairs: one algorithm in unlike layouts against different ones in like layouts.
 """
 
+_ZOO = """# The default zoo: gates of every network
+
+Made by `python benchmarks/tables.py` from `zoo.json` (`{command}`): {wall_seconds} s on two cores with some other work
+beside it, {cpu_seconds:.0f} s of processor time, {peak_rss_mb_a_process} MB a process. What each figure is stands in
+`congruity/zoo/gates.py`; needed: accuracy .99, interchange .9, strictness .98, readout .95.
+"""
+
 _LEADERBOARD = """# Leaderboard: who tells same algorithms from other?
 
-Made by `python benchmarks/tables.py` from `benchmarks/results/ground_truth.json` (`{command}`, seed {seed}); all rows,
-pairs, readings, false alarms and misses are in [the full tables](../benchmarks/results/ground_truth.md). Numbers are
-the AUROC of groups of about {group} networks by congruity, on networks that chose nothing, with 95 % intervals over
+Made by `python benchmarks/tables.py` from `benchmarks/results/ground_truth.json` (`{command}`, seed
+{seed}); readings, hard pairs and mean distances are in [the full tables](../benchmarks/results/ground_truth.md). Numbers
+are the AUROC of groups of about {group} networks by congruity, on networks that chose nothing, with 95 % intervals over
 networks: .5 is chance. **Bold**: the interval lies above every nuisance measure's estimate, so that something about
 mechanism is shown; what does not beat the nuisance measures shows nothing, however high it is.
 
 """
 
 _LEADERBOARD_END = """
+## Which algorithms lie beside which
+
+![Trees of the six algorithms by mean distance](../benchmarks/results/ground_truth_families.svg)
+
 ## What the regimes are
 
 - **compiled**: twelve RASP programs compiled by Tracr to exact transformers, each network behind a rotation, permuted
@@ -60,7 +71,9 @@ _LEADERBOARD_END = """
 - **trained, values**: transformers trained to carry a causal model's variables where a random layout says (`zoo`), the
   networks that pass their gates. *labels*: without reading values off nodes. *plain*: trained on answers alone, with
   the same labels, which mean nothing there. *bent*: "values" with every layer seen through a random invertible map that
-  is not linear. *mimics*: half of them also trained to be mapped linearly to networks of another algorithm.
+  is not linear. *mimics*: networks that were also trained to be mapped linearly to one of "values" of another algorithm,
+  their target. Only two kinds of pairs count there: a mimic with others of its algorithm, and with its target. (A target
+  has its mimic's shape, others of its algorithm have either of two: see the nuisance measure "depth".)
 - **chain and fork**, **clock and pizza**: causal models written into random directions. Of the first all variables
   have the same values on every input, whatever causes what.
 
@@ -211,6 +224,39 @@ def ground_truth(found: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def zoo(found: dict[str, Any]) -> str:
+    """Return the page on the gates of a trained zoo."""
+    networks = found["networks"]
+    figures = ["accuracy", "interchange", "strictness", "readout"]
+    parts = [_ZOO.format(**found)]
+    passed = sum(one["passes"] for one in networks)
+    parts.append(f"{passed} of {len(networks)} networks pass ({passed / len(networks):.0%}).\n")
+    by_algorithm: dict[str, list[dict[str, Any]]] = {}
+    for one in networks:
+        by_algorithm.setdefault(one["algorithm"], []).append(one)
+    rows = [
+        [
+            name,
+            f"{sum(one['passes'] for one in those)} of {len(those)}",
+            *(f"{min(o[k] for o in those):.3f}" for k in figures),
+        ]
+        for name, those in by_algorithm.items()
+    ]
+    parts.append(_table(["algorithm", "pass", *(f"worst {name}" for name in figures)], rows))
+    rows = [
+        [
+            one["network"],
+            str(one["layers"]),
+            str(one["parts"]),
+            *(f"{one[name]:.3f}" for name in figures),
+            "yes" if one["passes"] else "**no**",
+        ]
+        for one in networks
+    ]
+    parts.append(_table(["network", "layers", "active parts", *figures, "passes"], rows))
+    return "\n".join(parts)
+
+
 def leaderboard(found: dict[str, Any]) -> str:
     """Return the page that places measures side by side: one table of the best, then one a regime, the best first."""
     parts = [_LEADERBOARD.format(**found, group=found["networks"]["group"])]
@@ -347,7 +393,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"inference": inference, "circuits": circuits, "ground_truth": ground_truth}
+PAGES = {"inference": inference, "circuits": circuits, "ground_truth": ground_truth, "zoo": zoo}
 DOCS = {"leaderboard": ("ground_truth", leaderboard)}
 
 if __name__ == "__main__":

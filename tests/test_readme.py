@@ -74,7 +74,7 @@ def test_the_page_on_reading_results_prints_what_it_shows() -> None:
     assert found.attempted > 15 and found.failed == 0
 
 
-@pytest.mark.parametrize("name", ["inference", "circuits", "ground_truth"])
+@pytest.mark.parametrize("name", ["inference", "circuits", "ground_truth", "zoo"])
 def test_the_pages_of_results_are_what_their_numbers_give(name: str) -> None:
     results = ROOT / "benchmarks" / "results"
     pages = runpy.run_path(str(ROOT / "benchmarks" / "tables.py"))["PAGES"]
