@@ -51,11 +51,11 @@ beside it, {cpu_seconds:.0f} s of processor time, {peak_rss_mb_a_process} MB a p
 
 _LEADERBOARD = """# Leaderboard: who tells same algorithms from other?
 
-Made by `python benchmarks/tables.py` from `benchmarks/results/ground_truth.json` (`{command}`, seed
-{seed}); readings, hard pairs and mean distances are in [the full tables](../benchmarks/results/ground_truth.md). Numbers
-are the AUROC of groups of about {group} networks by congruity, on networks that chose nothing, with 95 % intervals over
-networks: .5 is chance. **Bold**: the interval lies above every nuisance measure's estimate, so that something about
-mechanism is shown; what does not beat the nuisance measures shows nothing, however high it is.
+Made by `python benchmarks/tables.py` from `benchmarks/results/ground_truth.json` (`{command}`, seed {seed}); readings,
+hard pairs and mean distances are in [the full tables](../benchmarks/results/ground_truth.md). Numbers are the AUROC of
+groups of about {group} networks by congruity, on networks that chose nothing, with 95 % intervals over networks: .5 is
+chance. **Bold**: the interval lies above every nuisance measure's estimate, so that something about mechanism is shown;
+what does not beat the nuisance measures shows nothing, however high it is.
 
 """
 
@@ -70,10 +70,11 @@ _LEADERBOARD_END = """
   heads and neurons, and inert parts that carry loudness squared of the others' variance.
 - **trained, values**: transformers trained to carry a causal model's variables where a random layout says (`zoo`), the
   networks that pass their gates. *labels*: without reading values off nodes. *plain*: trained on answers alone, with
-  the same labels, which mean nothing there. *bent*: "values" with every layer seen through a random invertible map that
-  is not linear. *mimics*: networks that were also trained to be mapped linearly to one of "values" of another algorithm,
-  their target. Only two kinds of pairs count there: a mimic with others of its algorithm, and with its target. (A target
-  has its mimic's shape, others of its algorithm have either of two: see the nuisance measure "depth".)
+  the same labels, which mean nothing there. *bent*: "values" with every layer seen through a random invertible map
+  that is not linear. *mimics*: networks that were also trained to be mapped linearly to one of "values" of another
+  algorithm, their target. Only two kinds of pairs count there: a mimic with others of its algorithm, and with its
+  target. (A target has its mimic's shape, others of its algorithm have either of two: see the nuisance measure
+  "depth".)
 - **chain and fork**, **clock and pizza**: causal models written into random directions. Of the first all variables
   have the same values on every input, whatever causes what.
 
