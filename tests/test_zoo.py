@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -495,3 +497,11 @@ def test_the_commands(tiny: zoo.Preset, monkeypatch: pytest.MonkeyPatch, capsys:
     assert json.loads(out.out)["passed"] == 0 and "0 of 4 networks pass their gates, fewer than 90%" in out.err
     assert run(monkeypatch, "zoo", "train", "tiny", "--way", "label") == 2
     assert "no way to train is named 'label'; did you mean 'labels'" in capsys.readouterr().err
+
+
+def test_without_pytorch_the_error_is_the_command_that_installs_it() -> None:
+    light = "import sys; sys.modules['torch'] = None; sys.argv[1:] = ['zoo', 'list']"
+    program = f"{light}\nfrom congruity.cli import main\nmain()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 4
+    assert done.stderr == "congruity: the zoo needs torch; install it with: pip install 'congruity[models]'\n"
