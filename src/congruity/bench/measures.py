@@ -36,13 +36,13 @@ def facing(networks: Sequence[Network], entries: Mapping[str, Measure], *, fast:
     """
     names = ("ridge", "procrustes", "cka", "rsa", "svcca", "spectral")[: -1 if fast else None]
     readings = networks[0].readings
-    found = {name: Entry(built_in(name), readings) for name in names}
+    for name in entries:
+        if name in {*names, "swaps", RECIPE_ROW} or name.startswith("nuisance: "):
+            raise InputError(f"a measure is named {name!r} already; give yours another name")
+    found = {name: Entry(entered(name, fn), readings) for name, fn in entries.items()}  # first: they are what may fail
+    found |= {name: Entry(built_in(name), readings) for name in names}
     if "spectral" in found and len(readings) > 3:
         found["spectral"] = Entry(built_in("spectral"), readings[::4])  # minutes each
-    for name in entries:
-        if name in {*found, "swaps", RECIPE_ROW} or name.startswith("nuisance: "):
-            raise InputError(f"a measure is named {name!r} already; give yours another name")
-    found |= {name: Entry(entered(name, fn), readings) for name, fn in entries.items()}
     swapped = tuple(name for name in ("nodes", "parts") if all(name in network.responses for network in networks))
     by_swaps = tuple((name,) for name in swapped)
     if swapped:
