@@ -30,6 +30,10 @@ class UnknownNameError(InputError):
         super().__init__(f"no {what} is named {name!r}; {hint}" + (f" ({otherwise})" if otherwise else ""))
 
 
+class HypothesisError(InputError):
+    """A theorem is asked for where its hypothesis does not hold. The message names the hypothesis and its value."""
+
+
 class ModelError(CongruityError):
     """A model that cannot be found, loaded, trusted or read."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from congruity._registry import lookup
 from congruity._versions import machine, versions
-from congruity.bench import circuits, distances, entries, ground_truth, inference
+from congruity.bench import circuits, distances, entries, ground_truth, inference, theory
 from congruity.clock import peak_rss_mb
 from congruity.errors import InputError
 from congruity.protocols import Progress
@@ -47,6 +47,9 @@ REGISTRY: tuple[Benchmark, ...] = (
         rows=ground_truth.rows,
     ),
     Benchmark("inference", "size, power and coverage on populations of known truth", inference.run),
+    Benchmark(
+        "theory", "every theorem on random instances, and what exact enumeration costs", theory.run, rows=theory.rows
+    ),
 )
 
 

@@ -35,10 +35,13 @@ class CausalModel:
             names are not identifiers, such as ``sorted[2]``, or their number varies, a pair (parents, function). A
             function is called with arrays, one entry a query, and returns one (a single value, if it has no parents).
         outputs: the variables that are the model's answer.
+        domains: for some of the variables with a mechanism the values that they may take, like those of inputs; what
+            a mechanism gives and what ``do`` sets is held to them.
         variables: all that are no inputs, each after its parents.
 
     Raises:
-        InputError: a cycle, a parent that is no variable, a name that is input and variable, an output that is neither.
+        InputError: a cycle, a parent that is no variable, a name that is input and variable, an output that is neither,
+            a domain of something that has no mechanism.
 
     >>> model = CausalModel(
     ...     inputs={"a": range(3), "b": range(3)},
@@ -54,6 +57,7 @@ class CausalModel:
     inputs: Mapping[str, Sequence[Any] | None]
     mechanisms: Mapping[str, Mechanism | tuple[Sequence[str], Mechanism]]
     outputs: tuple[str, ...]
+    domains: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     variables: tuple[str, ...] = field(init=False)
     _parts: dict[str, tuple[tuple[str, ...], Mechanism]] = field(init=False, repr=False, compare=False)
     _domains: dict[str, Array | None] = field(init=False, repr=False, compare=False)
@@ -61,8 +65,11 @@ class CausalModel:
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", tuple(self.outputs))
         object.__setattr__(self, "_parts", {name: _part(name, given) for name, given in self.mechanisms.items()})
-        object.__setattr__(self, "_domains", {name: _domain(name, allowed) for name, allowed in self.inputs.items()})
+        domains = {**self.inputs, **self.domains}
+        object.__setattr__(self, "_domains", {name: _domain(name, allowed) for name, allowed in domains.items()})
         known = {*self.inputs, *self.mechanisms}
+        if lacking := [name for name in self.domains if name not in self.mechanisms]:
+            raise InputError(f"causal model: a domain is given for {lacking[0]}, which has no mechanism")
         if both := sorted(set(self.inputs) & set(self.mechanisms)):
             raise InputError(f"causal model: {both[0]} is an input and has a mechanism; give one of the two names up")
         for name, (parents, _) in self._parts.items():
@@ -84,6 +91,16 @@ class CausalModel:
         """Return what the mechanism of a variable reads; nothing for an input."""
         return self._parts[name][0] if name in self._parts else ()
 
+    def mechanism(self, name: str, values: Sequence[Array], n: int) -> Array:
+        """Return what the mechanism of a variable gives for its parents' values, (n,) each.
+
+        Raises:
+            InputError: it gives NaN, not one value a query, or a value outside the variable's domain.
+        """
+        parents, function = self._parts[name]
+        found = _computed(name, function(*values), n, constant=not parents)
+        return _allowed(name, found, self._domains[name]) if name in self.domains else found
+
     @property
     def inner(self) -> tuple[str, ...]:
         """The variables between inputs and outputs: what an interchange can reach into."""
@@ -104,8 +121,9 @@ class CausalModel:
             where: for some of the variables in ``do`` truth values (queries,): they are set on these queries only.
 
         Raises:
-            InputError: an input is missing, unknown or outside its values; ``do`` names no variable, or ``where`` one
-                that is not computed or not in ``do``; lengths differ; a mechanism gives NaN, or not one value a query.
+            InputError: an input is missing or unknown; a value is outside its domain; ``do`` names no variable, or
+                ``where`` one that is not computed or not in ``do``; lengths differ; a mechanism gives NaN, or not one
+                value a query.
         """
         if unlike := set(self.inputs) ^ set(inputs):
             raise InputError(f"causal model: inputs are {', '.join(self.inputs)}; {sorted(unlike)[0]} does not fit")
@@ -125,14 +143,15 @@ class CausalModel:
         except ValueError:
             shapes = {name: v.shape for name, v in (values | set_to).items() if v.ndim}
             raise InputError(f"causal model: every input needs one value a query; shapes are {shapes}") from None
-        for name, allowed in self._domains.items():
-            values[name] = np.broadcast_to(_allowed(name, values[name], allowed), (n,))
+        for name in self.inputs:
+            values[name] = np.broadcast_to(_allowed(name, values[name], self._domains[name]), (n,))
         for name in self.variables:
+            if name in set_to and name in self.domains:
+                set_to[name] = _allowed(name, set_to[name], self._domains[name])
             if name in set_to and name not in chosen:
                 values[name] = np.broadcast_to(set_to[name], (n,))
                 continue
-            parents, mechanism = self._parts[name]
-            found = _computed(name, mechanism(*(values[parent] for parent in parents)), n, constant=not parents)
+            found = self.mechanism(name, [values[parent] for parent in self.parents(name)], n)
             values[name] = np.where(chosen[name], set_to[name], found) if name in chosen else found
         return values
 
@@ -152,12 +171,13 @@ class CausalModel:
         Raises:
             InputError: an input is real, or there are more than ten million combinations.
         """
-        sizes = {name: -1 if allowed is None else len(allowed) for name, allowed in self._domains.items()}
+        listed = {name: self._domains[name] for name in self.inputs}
+        sizes = {name: -1 if allowed is None else len(allowed) for name, allowed in listed.items()}
         if real := [name for name, size in sizes.items() if size < 0]:
             raise InputError(f"causal model: {real[0]} is a real number, so its values cannot be enumerated")
         if (total := math.prod(sizes.values())) > _MOST_INPUTS:
             raise InputError(f"causal model: {total:,} inputs are too many to enumerate; draw some of them instead")
-        grids = np.meshgrid(*(allowed for allowed in self._domains.values() if allowed is not None), indexing="ij")
+        grids = np.meshgrid(*(allowed for allowed in listed.values() if allowed is not None), indexing="ij")
         return {name: grid.ravel() for name, grid in zip(self.inputs, grids, strict=True)}
 
     def answers(self, values: Mapping[str, Array]) -> Array:
@@ -196,8 +216,10 @@ def _domain(name: str, allowed: Sequence[Any] | None) -> Array | None:
     if len(allowed) > _MOST_INPUTS:
         raise InputError(f"causal model: {name} has {len(allowed):,} values, too many to list; use None, a real number")
     listed = list(allowed)
-    values = np.asarray(listed) if len({type(value) for value in listed}) == 1 else None
-    if values is None or values.ndim != 1 or values.dtype.kind not in "biufU" or len(np.unique(values)) < len(values):
+    values = np.asarray(listed) if len({type(value) for value in listed}) == 1 else np.empty((0, 0))
+    if values.dtype.kind == "f" and values.ndim == 1 and not np.isfinite(values).all():
+        raise InputError(f"causal model: the values of {name} hold NaN or infinity")
+    if values.ndim != 1 or values.dtype.kind not in "biufU" or len(np.unique(values)) < len(values):
         raise InputError(
             f"causal model: the values of {name} are {listed[:4]}; give different numbers, truth values or words, all "
             "of one type"

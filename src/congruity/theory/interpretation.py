@@ -1,0 +1,310 @@
+"""The implementation set of an interpretation, by enumeration: which circuits of a class, aligned how, abstract to it?
+
+THEORY.md, D8. The class of circuits and the class of alignments are part of the definition: with unrestricted ones
+nearly everything is an implementation (P5). Here circuits are finite and of one wiring, all gates or given ones, and a
+whole class is solved at once; alignments are all assignments of disjoint cells, each read by its forced map.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from congruity.errors import InputError
+from congruity.theory.alignment import Alignment
+from congruity.theory.causal import Array, CausalModel
+from congruity.theory.queries import Interchanges
+from congruity.theory.tables import Table, codes, tabulated
+
+Codes = NDArray[np.uint8]
+Cells = Mapping[str, tuple[str, ...]]
+MOST_CIRCUITS = 10_000_000
+MOST_ALIGNMENTS = 100_000
+_AT_ONCE = 20_000_000  # values held at once for one variable: circuits times queries
+
+
+@dataclass(frozen=True)
+class Circuits:
+    """Finite circuits of one wiring, differing in their gates, solved together. Values are codes 0, 1, ...
+
+    Attributes:
+        inputs: input -> its values, in order; a code is a place among them.
+        parents: node -> what it reads, inputs or nodes; a node comes after its parents.
+        sizes: node -> how many values it takes.
+        gates: node -> (circuits, combinations of the parents' values) codes, the last parent fastest.
+        outputs: nodes that are the answer.
+
+    >>> every = Circuits.every({"a": (0, 1), "b": (0, 1)}, {"y": ("a", "b")}, ("y",))
+    >>> len(every), every.member(8).solve({"a": [0, 1], "b": [1, 1]})["y"]
+    (16, array([0, 0]))
+    """
+
+    inputs: Mapping[str, Sequence[Any]]
+    parents: Mapping[str, tuple[str, ...]]
+    sizes: Mapping[str, int]
+    gates: Mapping[str, Codes]
+    outputs: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        known = {name: len(values) for name, values in self.inputs.items()}
+        for name, parents in self.parents.items():
+            if lacking := [parent for parent in parents if parent not in known]:
+                raise InputError(f"circuits: {name} reads {lacking[0]}, which is no input and no node before it")
+            expected = math.prod(known[parent] for parent in parents)
+            if self.gates[name].shape != (len(self), expected) or self.gates[name].max() >= self.sizes[name]:
+                raise InputError(
+                    f"circuits: the gates of {name} have shape {self.gates[name].shape} and codes up to "
+                    f"{self.gates[name].max()}; expected ({len(self)}, {expected}) and below {self.sizes[name]}"
+                )
+            known[name] = self.sizes[name]
+        if not self.outputs or (lacking := [name for name in self.outputs if name not in self.parents]):
+            raise InputError(f"circuits: outputs must name nodes; {lacking[0] if self.outputs else 'none'} is none")
+
+    def __len__(self) -> int:
+        return len(next(iter(self.gates.values())))
+
+    @classmethod
+    def every(
+        cls,
+        inputs: Mapping[str, Sequence[Any]],
+        parents: Mapping[str, Sequence[str]],
+        outputs: Sequence[str],
+        *,
+        sizes: Mapping[str, int] | None = None,
+    ) -> Circuits:
+        """Return all circuits of a wiring: every function of its parents at every node.
+
+        Raises:
+            InputError: more than ten million circuits; the message has their number.
+        """
+        of = {name: 2 for name in parents} | dict(sizes or {})
+        width = {name: len(values) for name, values in inputs.items()} | of
+        entries = {name: math.prod(width.get(parent, 1) for parent in read) for name, read in parents.items()}
+        counts = {name: of[name] ** entries[name] for name in parents}
+        if (total := math.prod(counts.values())) > MOST_CIRCUITS:
+            raise InputError(
+                f"circuits: this wiring has {total:,} circuits ({' * '.join(f'{c:,}' for c in counts.values())}); at "
+                f"most {MOST_CIRCUITS:,} are enumerated: let nodes read less, or give the gates"
+            )
+        place = np.indices(tuple(counts.values())).reshape(len(counts), -1)
+        gates = {
+            name: _digits(np.arange(counts[name]), of[name], entries[name])[rows]
+            for name, rows in zip(counts, place, strict=True)
+        }
+        return cls(inputs, {name: tuple(read) for name, read in parents.items()}, of, gates, tuple(outputs))
+
+    def take(self, rows: NDArray[np.intp]) -> Circuits:
+        """Return some of the circuits."""
+        return Circuits(
+            self.inputs, self.parents, self.sizes, {n: g[rows] for n, g in self.gates.items()}, self.outputs
+        )
+
+    def member(self, index: int) -> CausalModel:
+        """Return one circuit as a causal model, over the input's own values and codes elsewhere."""
+        values = {name: tuple(listed) for name, listed in self.inputs.items()}
+        values |= {name: tuple(range(size)) for name, size in self.sizes.items()}
+        mechanisms = {
+            name: (read, Table(tuple(values[p] for p in read), tuple(self.gates[name][index].tolist())))
+            for name, read in self.parents.items()
+        }
+        return CausalModel(dict(self.inputs), mechanisms, self.outputs, {name: values[name] for name in mechanisms})
+
+    def solve(
+        self,
+        inputs: Mapping[str, Array],
+        *,
+        do: Mapping[str, Codes] | None = None,
+        where: Mapping[str, NDArray[np.bool_]] | None = None,
+    ) -> dict[str, Codes]:
+        """Return (circuits, queries) codes of every node.
+
+        Args:
+            inputs: codes (queries,).
+            do: nodes set to codes (circuits, queries); ``where``: truth values (queries,), on which queries.
+        """
+        values: dict[str, Codes] = {name: np.asarray(inputs[name], dtype=np.uint8)[None] for name in self.inputs}
+        sizes = {name: len(listed) for name, listed in self.inputs.items()} | dict(self.sizes)
+        rows = np.arange(len(self))[:, None]
+        n = len(next(iter(inputs.values())))
+        for name, parents in self.parents.items():
+            place: Any = np.zeros((1, n), dtype=np.intp)
+            for parent in parents:
+                place = place * sizes[parent] + values[parent]
+            gates = self.gates[name]
+            found = gates[:, place[0]] if len(place) == 1 else gates.ravel()[place + rows * gates.shape[1]]
+            values[name] = np.where(where[name], do[name], found) if do and where and name in do else found
+        return {name: values[name] for name in self.parents}
+
+
+def _digits(numbers: NDArray[np.intp], base: int, count: int) -> Codes:
+    """Return (numbers, count) digits, the last fastest."""
+    return np.asarray(numbers[:, None] // base ** np.arange(count - 1, -1, -1) % base, dtype=np.uint8)
+
+
+def every_alignment(
+    variables: Sequence[str], nodes: Sequence[str], *, pinned: Mapping[str, Sequence[str]] | None = None, most: int = 0
+) -> Iterator[dict[str, tuple[str, ...]]]:
+    """Yield all ways of giving each variable a cell of nodes, disjoint and not empty; other nodes stay unaligned.
+
+    Args:
+        variables, nodes: of the interpretation and of the circuits.
+        pinned: variables whose cell is given, such as the output's.
+        most: nodes in a cell; 0 for any number.
+
+    Raises:
+        InputError: pinned cells of unknown nodes, or more than a hundred thousand assignments to look through.
+    """
+    fixed = {name: tuple(cell) for name, cell in (pinned or {}).items()}
+    taken = [node for cell in fixed.values() for node in cell]
+    if odd := [node for node in taken if node not in nodes] + [name for name in fixed if name not in variables]:
+        raise InputError(f"alignments: {odd[0]} is pinned and is no node or no variable here")
+    free, open_nodes = [v for v in variables if v not in fixed], [n for n in nodes if n not in taken]
+    if (total := (len(free) + 1) ** len(open_nodes)) > MOST_ALIGNMENTS:
+        raise InputError(
+            f"alignments: {len(free)} variables and {len(open_nodes)} nodes make {total:,} assignments; at most "
+            f"{MOST_ALIGNMENTS:,} are enumerated: pin some variables"
+        )
+    for owners in itertools.product(range(len(free) + 1), repeat=len(open_nodes)):
+        cells = {
+            name: tuple(node for node, owner in zip(open_nodes, owners, strict=True) if owner == k)
+            for k, name in enumerate(free)
+        }
+        if all(cell and (not most or len(cell) <= most) for cell in cells.values()):
+            yield {name: (fixed | cells)[name] for name in variables}
+
+
+def alignment_count(variables: int, nodes: int) -> int:
+    """Return how many alignments `every_alignment` yields: sum over j of (-1)^j C(h, j) (h + 1 - j)^n."""
+    return sum((-1) ** j * math.comb(variables, j) * (variables + 1 - j) ** nodes for j in range(variables + 1))
+
+
+@dataclass(frozen=True)
+class Implementations:
+    """All circuits and alignments of a class that implement an interpretation, and what they do on the queries.
+
+    Attributes:
+        circuits: the class. alignments: cells of each alignment.
+        circuit, alignment: (N,) which of them each implementation is.
+        error: (N,) share of queries at which it differs from the interpretation (D4 with the 0-1 metric).
+        examined: pairs of circuit and alignment looked at; ``queries``: how many each was asked.
+        states: (N, nodes, queries) codes of all nodes: the signature (D6).
+        responses: (N, variables, queries) codes that the cells stand for.
+    """
+
+    circuits: Circuits
+    alignments: tuple[Cells, ...]
+    circuit: NDArray[np.intp]
+    alignment: NDArray[np.intp]
+    error: NDArray[np.float64]
+    examined: int
+    queries: int
+    states: Codes
+    responses: Codes
+
+    def __len__(self) -> int:
+        return len(self.circuit)
+
+    def signatures(self) -> NDArray[np.float64]:
+        """Return (N, nodes, queries), centred over queries and of unit column norm, so that kappa is finite (P4).
+
+        A circuit whose nodes never change has signature 0.
+        """
+        centred = self.states - self.states.mean(axis=2, keepdims=True)
+        norms = np.sqrt(np.square(centred).sum(axis=1).mean(axis=1))
+        return np.asarray(centred / np.where(norms > 0, norms, 1.0)[:, None, None])
+
+
+def implementations(
+    interpretation: CausalModel,
+    circuits: Circuits,
+    alignments: Sequence[Cells],
+    queries: Interchanges,
+    *,
+    tolerance: float = 0.0,
+    keep: int = 100_000,
+) -> Implementations:
+    """Return Impl(A): every circuit with every alignment whose error on the queries is at most ``tolerance``.
+
+    A cell is read by the map that is forced on most of the queries at which each of its states occurs; where an exact
+    map exists, it is this one (P5 iii). The error is the share of queries at which any variable comes out otherwise.
+
+    Args:
+        interpretation: a finite causal model over the inputs of the circuits.
+        circuits: a class, see `Circuits.every`.
+        alignments: cells for all its variables, see `every_alignment`.
+        queries: of the interpretation, see `congruity.theory.queries.Interchanges`.
+        tolerance: eta, a share of queries.
+        keep: implementations at most, as all their states are held.
+
+    Raises:
+        InputError: inputs of other names or values, cells of unknown names or that overlap, more implementations.
+    """
+    finite = tabulated(interpretation)
+    _check(finite, circuits, alignments, tolerance)
+    solved = queries.run(finite, queries.swapped)
+    expected = {name: codes(finite.domains[name], solved[name]).astype(np.uint8) for name in finite.variables}
+    base, source = (
+        {name: codes(circuits.inputs[name], part[name]) for name in circuits.inputs}
+        for part in (queries.base, queries.source)
+    )
+    n, found, kept = len(queries), [], 0
+    for rows in np.array_split(np.arange(len(circuits)), max(1, -(-len(circuits) * n // _AT_ONCE))):
+        some = circuits.take(rows)
+        there = some.solve(source) if queries.swapped else {}
+        for at, cells in enumerate(alignments):
+            swapped = {p: queries.swapped[name] for name in cells if name in queries.swapped for p in cells[name]}
+            ran = some.solve(base, do={p: there[p] for p in swapped}, where=swapped)
+            read = {
+                name: _read(ran, [(p, circuits.sizes[p]) for p in cell], expected[name], len(finite.domains[name]))
+                for name, cell in cells.items()
+            }
+            wrong = np.any([read[name] != expected[name] for name in cells], axis=0).mean(axis=1)
+            good = np.flatnonzero(wrong <= tolerance)
+            kept += len(good)
+            if kept > keep:
+                raise InputError(f"implementations: more than {keep:,}; lower the tolerance, pin cells, or raise keep")
+            states, responses = (
+                np.stack([np.broadcast_to(part[name], (len(rows), n))[good] for name in names], axis=1)
+                for part, names in ((ran, circuits.parents), (read, finite.variables))
+            )
+            found.append((rows[good], np.full(len(good), at), wrong[good], states, responses))
+    circuit, alignment, error, states, responses = (np.concatenate(part) for part in zip(*found, strict=True))
+    return Implementations(
+        circuits, tuple(alignments), circuit, alignment, error, len(circuits) * len(alignments), n, states, responses
+    )
+
+
+def _check(finite: CausalModel, circuits: Circuits, alignments: Sequence[Cells], tolerance: float) -> None:
+    if {n: list(v or ()) for n, v in finite.inputs.items()} != {n: list(v) for n, v in circuits.inputs.items()}:
+        raise InputError("implementations: the interpretation and the circuits need the same inputs and values")
+    if not alignments:
+        raise InputError("implementations: there is no alignment to look at")
+    if not 0 <= tolerance < 1:
+        raise InputError(f"implementations: the tolerance is a share of queries in [0, 1); it is {tolerance}")
+    for cells in alignments:
+        if set(cells) != set(finite.variables) or {p for c in cells.values() for p in c} - set(circuits.parents):
+            raise InputError(f"implementations: the alignment {dict(cells)} names unknown variables, or not all")
+        Alignment(cells, {name: np.minimum for name in cells})  # raises where cells are empty or overlap
+
+
+def _read(states: Mapping[str, Codes], cell: Sequence[tuple[str, int]], expected: Codes, values: int) -> Codes:
+    """Return (circuits, queries) codes that a cell stands for: in each state what is expected most often, the first."""
+    place: Any = 0
+    for name, size in cell:
+        place = place * size + states[name].astype(np.intp)
+    count = math.prod(size for _, size in cell)
+    often = np.stack(
+        [
+            np.stack([((place == state) & (expected == value)).sum(axis=1) for value in range(values)], axis=-1)
+            for state in range(count)
+        ],
+        axis=1,
+    )  # (circuits, states, values)
+    maps = often.argmax(axis=-1).astype(np.uint8)
+    return np.asarray(np.take_along_axis(maps, place, axis=1))
