@@ -88,6 +88,8 @@ def closeness(
         kl=kl,
         intervention=intervention,
         over_prompts=over_prompts,
+        reach=_reach(table, n[0]),
+        bounds=_bounds(table),
     )
 
 
@@ -101,6 +103,17 @@ def ratio(table: DistanceTable, n_a: int) -> float | None:
 def _distance_and_radii(table: DistanceTable, n_a: int) -> tuple[float, tuple[Floats, Floats]]:
     both: Floats = (table.values + table.values.T) / 2
     return float(both[0, 1]), (both[0, 2 : 2 + n_a], both[1, 2 + n_a :])
+
+
+def _reach(table: DistanceTable, n_a: int) -> tuple[float, float]:
+    upper: Floats = table.values if table.upper is None else table.upper
+    both = (upper + upper.T) / 2
+    return float(both[0, 2 : 2 + n_a].max()), float(both[1, 2 + n_a :].max())
+
+
+def _bounds(table: DistanceTable) -> tuple[float, float]:
+    low, high = (table.values if part is None else part for part in (table.lower, table.upper))
+    return float(low[0, 1] + low[1, 0]) / 2, float(high[0, 1] + high[1, 0]) / 2
 
 
 def _jackknife(without: Sequence[float | None]) -> tuple[float, float] | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from congruity._digest import plain
 from congruity._random import stream
+from congruity.certificates import over_prompts
 from congruity.closeness import closeness, equivalent_kl, ratio
 from congruity.engine import one_blas_thread
 from congruity.errors import InputError, NotComparableError
@@ -267,7 +268,12 @@ def _with_closeness(result: Congruity, a: Fingerprint, b: Fingerprint, tables: M
     if found is None:
         return result
     found = dataclasses.replace(found, kinds=(str(kind_a), str(kind_b)), mean_kls=(a.mean_kl, b.mean_kl))
-    return dataclasses.replace(result, rho=found.rho, closeness=found, equivalent_kl=equivalent_kl([found]))
+    population = None
+    if tables.whole.measure == "spectral" and len(a.queries.ids) >= _MIN_PROMPTS:
+        population = over_prompts(a.clean_gram, b.clean_gram)
+    return dataclasses.replace(
+        result, rho=found.rho, closeness=found, equivalent_kl=equivalent_kl([found]), population=population
+    )
 
 
 def _of_pairs(result: Congruity, edits: int, found: Paired | None) -> Congruity:

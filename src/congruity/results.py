@@ -9,12 +9,15 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from congruity.errors import InputError
 from congruity.values import Fingerprint, Floats, frozen
+
+if TYPE_CHECKING:
+    from congruity.certificates import Guarantee
 
 Verdict = Literal["equivalent", "different", "undecided", "not applicable"]
 MIN_CLAIM = 10  # implementations a side below which nothing is claimed from rho: its limit is then too rough
@@ -170,6 +173,8 @@ class Closeness:
         intervention: the one that made those of both sides; None where they differ.
         over_prompts: 95 %, over implementations and prompts; None where no folds of prompts were measured.
         kinds: what the implementations of a and of b are, in words; ``mean_kls``: what they reached, nats.
+        reach: the largest distance from a, and from b, to one of its implementations; ``bounds``: of ``distance``. Both
+            with the certified bounds of the distances, where these have any.
     """
 
     rho: float
@@ -184,6 +189,8 @@ class Closeness:
     over_prompts: tuple[float, float] | None = None
     kinds: tuple[str, str] | None = None
     mean_kls: tuple[float, float] | None = None
+    reach: tuple[float, float] | None = None
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -341,6 +348,8 @@ class Congruity:
         paired: the same edits in both models, edit by edit; None where the edits are not the same. Where they are,
             what needs independent draws is without content: no p-values and ``intervals``, and [0, 1], 0 and 1 for
             ``interval``, ``tv_lower`` and ``smallest_margin``.
+        population: what d_repr of the two unedited models on these prompts says of all prompts like them; None where
+            the distance is another one, a side is several networks, or there are too few prompts.
         table, side: the distances and the labels behind all this, for reports.
         provenance: digests, seed, settings and versions.
     """
@@ -372,18 +381,30 @@ class Congruity:
     equivalent_kl: EquivalentKL | None = None
     sensitivity: Sensitivity | None = None
     paired: Paired | None = None
+    population: HeldOut | None = None
     warnings: tuple[str, ...] = ()
     table: DistanceTable | None = None
     side: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    def certificate(self) -> tuple[Guarantee, ...]:
+        """Return what theorems guarantee of this comparison, each with what it needs, and what no sample can show.
+
+        S2 bounds d_interp in units of the compression seen; H2 says what the balls around the two models that hold the
+        samples hold of their laws (epsilon, delta); T4(d) bounds the total variation of these laws, T5(b) congruity for
+        any laws; T6(b) brackets d_repr over all prompts. Where one says nothing here, it says why.
+        """
+        from congruity.certificates import certificate
+
+        return certificate(self)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields but the table as JSON data."""
+        """Return all fields but the table, and the `certificate`, as JSON data."""
         from congruity._digest import plain
 
         return {
             f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in ("table", "side")
-        }
+        } | {"certificate": plain(self.certificate())}
 
     def to_dataframe(self) -> Any:
         """Return one pandas row; needs pandas."""

@@ -24,6 +24,7 @@ from congruity.inference.design import Design, design
 from congruity.inference.permutation import Permuted, permutation_test
 from congruity.inference.verdict import Evidence, decide, warnings
 from congruity.results import Congruity, DistanceTable, PromptError
+from congruity.theory import bounds
 
 SCOPES = {"independent": "populations", "clustered": "populations", "two networks": "these two networks"}
 METHOD = "Sun and Toneva 2026, arXiv 2603.30002, Algorithm 1; complete rank U-statistic at a fixed target, mid-p"
@@ -268,17 +269,15 @@ def _expected_equal(layout: Design) -> float:
 def _total_variation(resampled: Resampled) -> float:
     """Return a 95 % lower confidence bound on the total variation t between the sides' laws.
 
-    abs(T) <= t^2 (2 - t) and abs(2 P - 1) <= 1 - (1 - t)^2: given an anchor, the laws of its distance to the two sides
-    share mass 1 - t, so its chance differs from 1/2 by at most (1 - (1 - t)^2) / 2, and T is a difference of such
-    chances over the unshared mass t. The three limits share the 5 % (Bonferroni, one end of each interval).
+    By T4(d) from T, and by T4(e) from P1 and P2. The three limits share the 5 % (Bonferroni, one end of each interval).
     """
     alpha = 2 * 0.05 / 3
-    t = _nearest(resampled.interval("separation", alpha), 0.0)
-    roots = np.roots([1.0, -2.0, 0.0, t]).real  # of v^2 (2 - v) = t: one below 0, one in [0, 1], one above
-    bounds = [float(np.clip(np.sort(roots)[1], 0.0, 1.0))]
+    t = min(1.0, _nearest(resampled.interval("separation", alpha), 0.0))
+    shown = [bounds.least_total_variation(1 - t)]
     for quantity in ("p1", "p2"):
-        bounds.append(1 - math.sqrt(1 - 2 * _nearest(resampled.interval(quantity, alpha), 0.5)))
-    return max(bounds)
+        off = min(0.5, _nearest(resampled.interval(quantity, alpha), 0.5))
+        shown.append(bounds.total_variation_from_chance(0.5 + off))
+    return max(shown)
 
 
 def _nearest(interval: tuple[float, float], centre: float) -> float:

@@ -172,7 +172,28 @@ def _section(index: int, comparison: Comparison) -> dict[str, Any]:
         "figures": shown,
         "has_table": comparison.result.table is not None,
         "refused": [_refused(side) for side in sides],
+        **_guaranteed(comparison.result),
         "notes": [*([printable(comparison.note)] if comparison.note else []), *details(comparison.result)],
+    }
+
+
+def _guaranteed(result: Congruity) -> dict[str, Any]:
+    """The statements of the theory that apply, those that are silent, and what no sample can show."""
+    how = {"certain": "certain", "95 %": "with confidence 95 %", "silent": "says nothing here"}
+    given = result.certificate()
+    return {
+        "guaranteed": [
+            {
+                "number": one.number,
+                "kind": one.kind,
+                "how": how[one.kind],
+                "says": printable(one.says),
+                "needs": printable(one.needs),
+            }
+            for one in given
+            if one.kind != "never"
+        ],
+        "never": [one.says for one in given if one.kind == "never"],
     }
 
 
