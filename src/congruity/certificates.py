@@ -81,7 +81,7 @@ def _overlap(result: Congruity) -> list[Guarantee]:
             "S2",
             "An implementation of one side is at least as near to the other side as to one of its own, so that the "
             f"distance of the interpretations, d_interp, is at most {nearest:.3g} + max(kappa), and at most 2 "
-            "max(kappa), kappa being the largest distance within an implementation set. The largest seen in the samples "
+            "max(kappa), kappa being the largest distance within an implementation set. The largest in the samples "
             f"are {wide[0]:.3g} and {wide[1]:.3g}; were {unit:.3g} the largest there is, d_interp would be at most "
             f"{most:.3g}, {most / unit if unit > 0 else 0.0:.2f} times that.",
             needs,
