@@ -109,7 +109,7 @@ HEIGHT |= {
     "pipeline": 9,
     "runner": 9,
 }
-HEIGHT |= {"certificates": 5, "circuit_file": 2, "zoo": 7, "discovery": 8, "copies": 8}
+HEIGHT |= {"certificates": 5, "evaluation": 5, "circuit_file": 2, "zoo": 7, "discovery": 8, "copies": 8}
 HEIGHT |= {"demo": 10, "bench": 10, "family": 10, "cli": 11}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from congruity._registry import lookup
 from congruity.theory import CausalModel
 
 Tokens = NDArray[np.int64]
@@ -58,6 +59,10 @@ class Family:
     telling: Callable[[Tokens], NDArray[np.bool_]]
     classes: Callable[[int], int]
     algorithms: tuple[Algorithm, ...]
+
+    def algorithm(self, name: str) -> Algorithm:
+        """Return the algorithm called ``name``; raise `UnknownNameError` if there is none."""
+        return lookup(f"algorithm of {self.name}", name, self.algorithms)
 
     def every(self, n: int) -> Tokens:
         """Return all sequences of n tokens, (vocabulary ** n, n), the last token fastest."""

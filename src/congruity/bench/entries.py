@@ -47,23 +47,28 @@ def _one(spec: str) -> Measure:
         except Exception as error:
             raise InputError(f"measure {spec!r}: the repository does not make {name}: {error}") from error
     else:
-        fn = getattr(_module(spec, place), name, None)
+        fn = getattr(loaded(f"measure {spec!r}", place), name, None)
     if not callable(fn):
         raise InputError(f"measure {spec!r}: there is no function {name} in {place}")
     return (lambda x, y: -float(fn(x, y))) if spec.startswith("-") else fn
 
 
-def _module(spec: str, place: str) -> ModuleType:
+def loaded(what: str, place: str) -> ModuleType:
+    """Import a file or an installed module; ``what`` begins the sentence where that fails.
+
+    Raises:
+        InputError: no such file, or it cannot be imported.
+    """
     try:
         if not place.endswith(".py"):
             return importlib.import_module(place)
         found = importlib.util.spec_from_file_location(Path(place).stem, place)
         if found is None or found.loader is None or not Path(place).is_file():
-            raise InputError(f"measure {spec!r}: there is no file {place}")
+            raise InputError(f"{what}: there is no file {place}")
         module = importlib.util.module_from_spec(found)
         found.loader.exec_module(module)
         return module
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"measure {spec!r}: {place} cannot be imported: {type(error).__name__}: {error}") from error
+        raise InputError(f"{what}: {place} cannot be imported: {type(error).__name__}: {error}") from error

@@ -27,7 +27,8 @@ from congruity.values import Floats
 READINGS: tuple[Reading, ...] = (("all layers", "tokens"), RECIPE, ("last layer", "last token"))
 _NAME = "default_zoo.npz"
 _NODES = 40
-_INPUTS, _PAIRS = slice(None, None, 2), slice(None, None, 3)
+_INPUTS = slice(None, None, 2)
+PAIRS = slice(None, None, 3)  # of `known_inputs.pairs`, on which responses are kept
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,6 @@ def _largest(network: Network) -> Floats:
     """Return (nodes, pairs kept * answers * classes) of the largest effects."""
     changes = np.asarray(network.responses["nodes"])
     pairs = len(np.asarray(network.answers)) * 2  # each input twice, once with any other and once with a near one
-    thinned = changes.reshape(len(changes), pairs, -1)[:, _PAIRS].reshape(len(changes), -1)
+    thinned = changes.reshape(len(changes), pairs, -1)[:, PAIRS].reshape(len(changes), -1)
     order = np.argsort(-np.linalg.norm(thinned, axis=1), kind="stable")[:_NODES]
     return np.asarray(thinned[order])

@@ -12,7 +12,7 @@ import numpy as np
 
 from congruity._optional import require
 from congruity.algorithms import by_name
-from congruity.errors import InputError, ModelError, UnknownNameError
+from congruity.errors import InputError, ModelError
 from congruity.models.compiled import Layer, Matrix, Weights
 
 _BOS = "bos"
@@ -44,10 +44,7 @@ def assembled(family: str, algorithm: str, n: int) -> tuple[Any, Any]:
     if not isinstance(n, int) or n < 3:
         raise InputError(f"compiled: n = {n!r} tokens; ask for a whole number from 3")
     chosen = by_name(family)
-    named = {one.name: one for one in chosen.algorithms}
-    if algorithm not in named:
-        raise UnknownNameError(f"algorithm of {family}", algorithm, named)
-    program = named[algorithm].program(n)
+    program = chosen.algorithm(algorithm).program(n)
     compiling = require("tracr.compiler.compiling", "congruity[rasp]", "compiling RASP programs")
     vocabulary = set(range(chosen.vocabulary(n)))
     return program, compiling.compile_rasp_to_model(program, vocab=vocabulary, max_seq_len=n, compiler_bos=_BOS)

@@ -172,8 +172,7 @@ def targets_of(preset: Preset, job: Job, *, seed: int = 0) -> Networks | None:
 
 def _fresh(job: Job) -> tuple[Networks, tuple[Layout, ...], Lessons]:
     family = by_name(job.family)
-    algorithm = next(one for one in family.algorithms if one.name == job.algorithm)
-    lessons = Lessons(family, algorithm, kinds=job.kinds, seed=job.seed)
+    lessons = Lessons(family, family.algorithm(job.algorithm), kinds=job.kinds, seed=job.seed)
     seeds = [int(stream(job.seed, "zoo", job.name, k).integers(2**31)) for k in range(job.count)]
     layouts = tuple(draw(lessons.model, lessons.length, job.shape, stream(one, "zoo", "layout")) for one in seeds)
     networks = Networks(
