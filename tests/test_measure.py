@@ -259,7 +259,7 @@ def test_held_out_distances_bracket_a_population_whose_distance_is_known() -> No
 def test_unrelated_representations_look_related_where_samples_are_few_and_the_null_shows_it(
     m: int, plug_in: float
 ) -> None:
-    """THEORY.md T6(d): independent normal representations of 40 dimensions, half of the samples in training."""
+    """docs/theorems.md T6(d): independent normal representations of 40 dimensions, half of the samples in training."""
     x, y = np.random.default_rng(0).standard_normal((2, m, 40))
     result = d_repr(x, y, held_out=0.5).held_out
     assert result is not None and (result.n_train, result.n_test) == (m // 2, m // 2)

@@ -10,7 +10,7 @@ the whole are random. Swaps are interchanges of single variables ("nodes") and o
     pizza    the same by averaging: (cos wa + cos wb) / 2, (sin wa + sin wb) / 2, times |cos(w (a - b) / 2)|
              With few random frequencies of 15, linear similarity follows the frequencies and not the algorithm.
 
-Sources: Zhong et al. 2023, arXiv 2306.17844 (clock and pizza); THEORY.md, T3(n) (chain and fork).
+Sources: Zhong et al. 2023, arXiv 2306.17844 (clock and pizza); docs/theorems.md, T3(n) (chain and fork).
 """
 
 from __future__ import annotations

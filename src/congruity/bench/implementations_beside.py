@@ -21,8 +21,8 @@ def beside(network: Swappable, family: str, *, seed: int = 0, progress: Progress
 
     Distances are those of responses to swaps (`congruity.bench.swaps`), on the inputs that the package's networks were
     asked. "closer" is P[d(network, one of this algorithm) < d(network, one of another)], ties counted half: the
-    share A of THEORY.md, T4(c), with this network as the only anchor. It is 1 for an implementation of an algorithm
-    that is nearer to all others of it than to any of another.
+    share A of docs/theorems.md, T4(c), with this network as the only anchor. It is 1 for an implementation of an
+    algorithm that is nearer to all others of it than to any of another.
 
     Args:
         network: that takes the family's tokens and gives its answers, or its first one.

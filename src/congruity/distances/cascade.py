@@ -70,7 +70,7 @@ def decide(
     >>> table.parameters["comparisons"], table.parameters["solves"] <= 4
     (8, True)
 
-    Source: THEORY.md, T3(h), for the factor.
+    Source: docs/theorems.md, T3(h), for the factor.
     """
     tol = _checks.tolerance("decide", tol)
     first = np.array([name == side[0] for name in side])

@@ -43,7 +43,7 @@ def generalisation(
     Raises:
         InputError: a representation is constant on the training samples.
 
-    Source: THEORY.md, T6(a), (b) and (d).
+    Source: docs/theorems.md, T6(a), (b) and (d).
     """
     samples = len(x)
     held_out = min(max(_checks.MIN_SAMPLES, round(fraction * samples)), samples - _checks.MIN_SAMPLES)

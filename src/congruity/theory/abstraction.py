@@ -1,8 +1,8 @@
 """When is one causal model an abstraction of another? The error, and the first counterexample.
 
-THEORY.md, D2 to D4: an alignment gives each variable of the high-level model a cell of low-level variables and a map
-from their values to its own. The low-level model abstracts exactly to the other if reading its variables through the
-maps gives, under every intervention that is asked for, what the high-level model has there.
+docs/theorems.md, D2 to D4: an alignment gives each variable of the high-level model a cell of low-level variables and a
+map from their values to its own. The low-level model abstracts exactly to the other if reading its variables through
+the maps gives, under every intervention that is asked for, what the high-level model has there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Deterministic causal models: variables, mechanisms and hard interventions, solved for many queries at once.
 
-THEORY.md, D1 and D2: a model is a set of inputs, an acyclic set of variables with one mechanism each, and outputs. A
-hard intervention replaces the mechanisms of some variables by constants. An interchange takes these constants from the
-model's own run on another input.
+docs/theorems.md, D1 and D2: a model is a set of inputs, an acyclic set of variables with one mechanism each, and
+outputs. A hard intervention replaces the mechanisms of some variables by constants. An interchange takes these
+constants from the model's own run on another input.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Every causal model is a chain of layers: what is computed so far and still needed. Its signal and noise maps.
 
-THEORY.md, D7 and P2. A network is read as a chain x -> H_1 -> ... -> Y; this is the same reading of a causal model.
+docs/theorems.md, D7 and P2. A network is read as a chain x -> H_1 -> ... -> Y; this is the same reading of a causal
+model.
 """
 
 from __future__ import annotations

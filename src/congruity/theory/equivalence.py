@@ -1,7 +1,7 @@
 """How far apart two interpretations are, exactly: d_interp, compression, eccentricity and congruity of enumerated sets.
 
-THEORY.md, D9 to D12 and T4. Everything is computed from one table of distances between implementations of both sides
-and, for congruity, from the two laws by which they are sampled.
+docs/theorems.md, D9 to D12 and T4. Everything is computed from one table of distances between implementations of both
+sides and, for congruity, from the two laws by which they are sampled.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The implementation set of an interpretation, by enumeration: which circuits of a class, aligned how, abstract to it?
 
-THEORY.md, D8. The class of circuits and the class of alignments are part of the definition: with unrestricted ones
-nearly everything is an implementation (P5). Here circuits are finite and of one wiring, all gates or given ones, and a
-whole class is solved at once; alignments are all assignments of disjoint cells, each read by its forced map.
+docs/theorems.md, D8. The class of circuits and the class of alignments are part of the definition: with unrestricted
+ones nearly everything is an implementation (P5). Here circuits are finite and of one wiring, all gates or given ones,
+and a whole class is solved at once; alignments are all assignments of disjoint cells, each read by its forced map.
 """
 
 from __future__ import annotations
