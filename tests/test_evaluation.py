@@ -299,3 +299,16 @@ def test_the_command_refuses_in_one_sentence(
     monkeypatch.chdir(folder)
     found = run(model, "--against", against)
     assert isinstance(found.exception, CongruityError) and message in str(found.exception)
+
+
+def test_the_command_of_the_readme_runs_and_tells_parity_from_counting() -> None:
+    pytest.importorskip("tracr")
+    few = ("--pairs", 40, "--random", 3, "--json")
+    found = json.loads(run("rasp:permutation/parity", "--against", "rasp:permutation/count", *few).output)
+    assert found["accuracy"]["value"] == 1.0 and found["changing"]["value"] < 0.8
+    assert {row["algorithm"] for row in found["implementations"]} >= {"parity", "count"}
+
+
+def test_the_benchmark_of_the_theory_prints_every_claim() -> None:
+    found = CliRunner().invoke(app, ["bench", "theory", "--small", "--quiet"])
+    assert found.exit_code == 0 and "T4(d) total variation" in found.output

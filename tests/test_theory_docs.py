@@ -56,7 +56,7 @@ def test_every_statement_that_the_code_cites_is_there() -> None:
     for path in (ROOT / "src" / "congruity").rglob("*.py"):
         for after in re.findall(r"docs/theorems\.md, ([^\n:]*)", path.read_text(encoding="utf-8")):
             cited |= set(re.findall(r"\b[DLPHST]\d+'?(?: ?\([a-n]\))?", after))
-    assert len(cited) > 15
+    assert len(cited) > 10
     for number in cited:
         assert any(heading.startswith(number.replace(" ", "")) for heading in SECTIONS), number
 
