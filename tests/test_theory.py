@@ -464,6 +464,8 @@ def test_tables_and_laws_that_are_none_are_refused() -> None:
         equivalence.d_interp([[0, 1], [0, 0]], [True, False])
     with pytest.raises(InputError, match="NaN, infinity or negative"):
         equivalence.d_interp([[0, -1], [-1, 0]], [True, False])
+    with pytest.raises(InputError, match=r"tables of shapes \(2, 2\) and \(1, 1\)"):
+        equivalence.d_circ(square, [[0.0]])
     with pytest.raises(InputError, match="2 probabilities that sum to 1"):
         equivalence.congruity(square, [0.5, 0.6], [0.5, 0.5])
 

@@ -39,6 +39,37 @@ def behavioural(responses: ArrayLike) -> Floats:
     return np.stack([(found != one).any(axis=1).mean(axis=1) for one in found])
 
 
+def d_circ(transport: ArrayLike, behaviour: ArrayLike, weight: float = 1.0) -> Floats:
+    """Return d_circ = max(d_T, weight * d_fun), (N, N): how the circuits compute and what they answer (D9).
+
+    Args:
+        transport: (N, N) distances of signatures, such as `procrustes` or `congruity.d_repr`.
+        behaviour: (N, N) distances of the answers without interventions.
+        weight: of the answers, 0 or more.
+
+    Raises:
+        InputError: tables of other shapes, or a weight below 0.
+
+    >>> d_circ([[0, 1], [1, 0]], [[0, 4], [4, 0]], weight=0.5)
+    array([[0., 2.],
+           [2., 0.]])
+    """
+    one, two = np.asarray(transport, dtype=np.float64), np.asarray(behaviour, dtype=np.float64)
+    if one.shape != two.shape or not 0 <= weight < np.inf:
+        raise InputError(f"d_circ: tables of shapes {one.shape} and {two.shape}, weight {weight}; one shape, and >= 0")
+    return np.maximum(one, weight * two)
+
+
+def eccentricities(table: ArrayLike) -> Floats:
+    """Return (N,) how far each implementation is from the farthest of its set; the largest is the compression (D10).
+
+    >>> eccentricities([[0, 1, 3], [1, 0, 2], [3, 2, 0]])
+    array([3., 2., 3.])
+    """
+    distances, _ = _checked(table, np.ones(len(np.asarray(table)), dtype=bool), both=False)
+    return np.asarray(distances.max(axis=1))
+
+
 @dataclass(frozen=True)
 class Interpretive:
     """Two implementation sets in one metric (D10).
@@ -77,7 +108,7 @@ def d_interp(table: ArrayLike, side: ArrayLike) -> Interpretive:
     distances, first = _checked(table, side)
     across = distances[np.ix_(first, ~first)]
     sides = [np.flatnonzero(first), np.flatnonzero(~first)]
-    widest = [distances[np.ix_(rows, rows)].max(axis=1) for rows in sides]
+    widest = [eccentricities(distances[np.ix_(rows, rows)]) for rows in sides]
     return Interpretive(
         float(max(across.min(axis=1).max(), across.min(axis=0).max())),
         (float(widest[0].max()), float(widest[1].max())),
