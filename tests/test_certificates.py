@@ -14,6 +14,7 @@ from scipy.spatial.distance import cdist, directed_hausdorff
 import congruity as cg
 import synthetic
 from congruity.certificates import NEVER, Guarantee, over_prompts
+from congruity.errors import InputError
 from congruity.report import html
 from congruity.results import DistanceTable
 from congruity.theory import bounds
@@ -37,12 +38,12 @@ def test_overlapping_sides_bound_d_interp_by_the_compression_seen() -> None:
     sides = found[:15], found[15:]
     nearest = float(cdist(*sides).min())
     widest = [float(cdist(side, side).max()) for side in sides]
-    assert one.kind == "certain" and one.value == (0.0, pytest.approx(nearest + max(widest)))
+    assert one.kind == "certain" and one.value == (0.0, pytest.approx(1 + nearest / max(widest)))
     assert f"{widest[0]:.3g} and {widest[1]:.3g}" in one.says
     assert of(dataclasses.replace(result, table=None))["S2"].kind == "silent"
     # The sets sampled are implementation sets too, of interpretations that have no others: it must hold of them.
     between = max(directed_hausdorff(*sides)[0], directed_hausdorff(*sides[::-1])[0])
-    assert between <= one.value[1]
+    assert between <= one.value[1] * max(widest)
 
 
 def test_separated_sides_bound_nothing_from_above() -> None:
@@ -57,7 +58,16 @@ def test_a_reversal_within_the_brackets_of_the_distances_certifies_nothing() -> 
     rough = DistanceTable("spectral", exact.values, tuple("abcd"), exact.values * 0.9, exact.values * 1.1)
     sides = ["a", "a", "b", "b"]
     assert of(cg.estimate(exact, sides))["S2"].kind == "certain"
-    assert of(cg.estimate(rough, sides))["S2"].kind == "silent"
+    silent = of(cg.estimate(rough, sides))["S2"]
+    assert silent.kind == "silent" and "certainly" in silent.says
+
+
+def test_a_bound_in_units_of_kappa_holds_however_much_larger_kappa_is() -> None:
+    points = np.array([0.0, 1.0, 100.0, 0.5])  # {0, 1, 100} sampled as {0, 1}, and {0.5} twice
+    sample = np.array([0.0, 1.0, 0.5, 0.5])
+    table = DistanceTable("procrustes", np.abs(sample[:, None] - sample), tuple("abcd"))
+    one = of(cg.estimate(table, ["a", "a", "b", "b"]))["S2"]
+    assert isinstance(one.value, tuple) and one.value[1] * (points.max() - points.min()) >= 99.5
 
 
 @pytest.mark.parametrize("measure", ["ridge", "cka"])
@@ -115,8 +125,30 @@ def test_laws_count_implementations_of_two_networks_and_networks_of_two_populati
     table, base = places(1.0)[1].table, [f"net {i // 3}" for i in range(30)]
     populations = cg.estimate(table, ["a"] * 15 + ["b"] * 15, base=base)
     assert "5 and 5 networks" in of(populations)["T4(d)"].needs
-    single = cg.estimate(table, ["a"] * 15 + ["b"] * 15, base=["x"] * 15 + ["y", "z"] + ["z"] * 13)
+    single = cg.estimate(table, ["a"] * 15 + ["b"] * 15, base=["x"] * 15 + [f"y{i}" for i in range(15)])
     assert of(single)["T5(b)"].kind == "silent"
+
+
+def test_what_needs_independent_or_equally_many_draws_is_silent_without() -> None:
+    paired = of(dataclasses.replace(made(), independent=False))
+    assert [paired[name].kind for name in ("H2", "T4(d)")] == ["silent", "silent"] and "T5(b)" not in paired
+    table = places(1.0)[1].table
+    uneven = [f"{side}{0 if i < 6 else i}" for side in "ab" for i in range(15)]
+    found = cg.estimate(table, ["a"] * 15 + ["b"] * 15, base=uneven)
+    assert not found.balanced and of(found)["T4(d)"].kind == "silent" and "T5(b)" not in of(found)
+
+
+def test_a_model_that_is_constant_on_half_of_the_prompts_has_no_bracket_and_is_compared_all_the_same() -> None:
+    left, right = synthetic.comparison().a, synthetic.comparison().b
+    for prompt in np.eye(len(left.queries.ids)):  # one that is in the half on which maps are not fitted
+        flat = np.outer(prompt - prompt.mean(), prompt - prompt.mean())
+        flat /= np.trace(flat)
+        try:
+            over_prompts(flat, right.clean_gram)
+        except InputError:
+            break
+    result = cg.compare(dataclasses.replace(left, clean_gram=flat), right, distance="spectral")
+    assert result.population is None and of(result)["T6(b)"].kind == "silent"
 
 
 def test_pac_is_silent_on_populations() -> None:

@@ -13,6 +13,7 @@ import torch
 from typer.testing import CliRunner
 
 from congruity.algorithms import by_name
+from congruity.bench.entries import loaded
 from congruity.bench.implementations_beside import beside
 from congruity.cli import app
 from congruity.errors import CongruityError, InputError, ModelError
@@ -96,9 +97,33 @@ def _changes(model: CausalModel, queries: Interchanges) -> Any:
 def test_the_search_finds_where_a_variable_is_and_random_alignments_are_worse() -> None:
     found = evaluate(network(), Interpretation("sum", high()), pairs=300, n_random=30, seed=1)
     assert found.found and found.cells == {"m": ("nodes.first",)} and found.changing.value == 1.0
-    assert min(found.random) < 0.5 and 1 / 31 <= found.p_random <= 1
+    assert min(found.random) < 0.5 and found.p_random is None, "the best of all places beats random ones anyway"
+    given = evaluate(network(), Interpretation("sum", high(), {"m": ("nodes.first",)}), pairs=300, n_random=30, seed=1)
+    assert given.p_random is not None and 1 / 31 <= given.p_random <= 1
     other = evaluate(network(), Interpretation("other sum", high("bc")), pairs=300, n_random=0)
-    assert other.changing.value is not None and other.changing.value < 0.7 and other.p_random == 1.0
+    assert other.changing.value is not None and other.changing.value < 0.7
+
+
+def test_the_order_in_which_an_alignment_is_written_does_not_matter() -> None:
+    model = CausalModel(
+        LETTERS,
+        {"m": lambda a: a, "d": lambda b: b, "out": lambda m, d, c: (m + 2 * d + c) % 3},
+        ("out",),
+    )
+    net = network(model)
+    cells = {"m": ("nodes.m",), "d": ("nodes.d",)}
+    one, two = (
+        evaluate(net, Interpretation("x", model, dict(part)), pairs=60, n_random=4)
+        for part in (cells.items(), reversed(cells.items()))
+    )
+    assert one == two and one.changing.value == one.joint.value == 1.0
+    wrong = evaluate(net, Interpretation("x", model, {"m": ("nodes.d",), "d": ("nodes.m",)}), pairs=60, n_random=0)
+    assert wrong.changing.value is not None and wrong.changing.value < 0.7
+
+
+def test_a_share_of_all_inputs_is_exact() -> None:
+    found = evaluate(network(), Interpretation("x", high(), {"m": ("nodes.first",)}), pairs=20, n_random=0)
+    assert (found.accuracy.of, found.accuracy.low, found.accuracy.high) == (27, 1.0, 1.0)
 
 
 def test_variables_that_change_nothing_are_named_and_sets_need_two() -> None:
@@ -174,6 +199,8 @@ def test_compiled_parity_is_parity_exactly_and_not_counting() -> None:
     rows = beside(module, "permutation")
     assert {row["algorithm"] for row in rows[:2]} <= {"parity", "difference", "index"}
     assert rows[-1]["algorithm"] == "repeat" and [row["networks"] for row in rows].count(12) == 4
+    assert all(row["least"] <= row["most"] and 0 < row["at most"] <= 1 for row in rows)
+    assert beside(network(), "sorting") is None, "no networks of this family come with the package"
 
 
 def test_an_interpretation_survives_json_and_a_causal_model_alone_is_one_to_be_found() -> None:
@@ -219,7 +246,7 @@ def test_what_cannot_be_evaluated_is_refused() -> None:
     plain = CausalModel(LETTERS, {"out": lambda a, b: (a + b) % 3}, ("out",))
     with pytest.raises(InputError, match="no variable between inputs and outputs"):
         evaluate(network(), Interpretation("x", plain))
-    with pytest.raises(InputError, match="9 pairs and 99 random alignments"):
+    with pytest.raises(InputError, match="9 pairs and 99 random alignments; ask for at least 10 and 0"):
         evaluate(network(), Interpretation("x", high()), pairs=9)
     wide = CausalModel(LETTERS, {"m": lambda a: a, "out": lambda m, b, c: m + b + c}, ("out",))
     with pytest.raises(InputError, match="1 answers of 3 classes; the interpretation has 1 outputs of up to 7 values"):
@@ -253,11 +280,28 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "net.json").write_text(to_json(low()), encoding="utf-8")
     one = Interpretation("sum", high(), {"m": ("nodes.first",)})
     (tmp_path / "sum.json").write_text(interpretation_json(one), encoding="utf-8")
+    turned = {"a": (0, 2, 1), "b": (0, 1, 2), "c": (0, 1, 2)}
+    turned_model = CausalModel(turned, low().mechanisms, ("total",))
+    (tmp_path / "turned.json").write_text(to_json(turned_model), encoding="utf-8")
+    odd = CausalModel(
+        LETTERS,
+        {"u.v": (("a", "b"), lambda a, b: (a + b) % 3), "values": (("u.v", "c"), lambda u, c: (u + c) % 3)},
+        ("values",),
+    )
+    (tmp_path / "odd.json").write_text(to_json(odd), encoding="utf-8")
     (tmp_path / "mine.py").write_text(
         "import torch\n"
         "def net():\n"
         "    return torch.nn.Sequential(torch.nn.Embedding(3, 4), torch.nn.Linear(4, 3))\n"
-        "word = 'no module'\n",
+        "word = 'no module'\n"
+        "class Two(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return x, x\n"
+        "class Bad(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        assert False, 'no reason'\n"
+        "def needs(size):\n"
+        "    return net()\n",
         encoding="utf-8",
     )
     return tmp_path
@@ -278,6 +322,22 @@ def test_the_command_prints_a_table_or_json(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "message"), [("Two", "the module gives tuple"), ("Bad", "does not run on integers .* AssertionError")]
+)
+def test_modules_of_ones_own_that_fail_are_named(folder: Path, name: str, message: str) -> None:
+    found = run(f"{folder}/mine.py:{name}", "--site", "0", "--against", folder / "sum.json")
+    assert isinstance(found.exception, CongruityError)
+    assert "no submodule is called '0'" in str(found.exception)
+    with pytest.raises(ModelError, match=message):
+        SwappableModule(getattr(loaded("test", str(folder / "mine.py")), name)(), sites={}, name="net", width=3)
+
+
+def test_names_that_pytorch_does_not_allow_are_names_of_variables_all_the_same(folder: Path) -> None:
+    found = run(folder / "odd.json", "--against", folder / "odd.json", "--pairs", 30, "--random", 0, "--json")
+    assert json.loads(found.output)["cells"] == {"u.v": ["nodes.u_v"]}
+
+
+@pytest.mark.parametrize(
     ("model", "against", "message"),
     [
         ("net.json", "none.json", "a .json file that is there"),
@@ -290,6 +350,8 @@ def test_the_command_prints_a_table_or_json(folder: Path) -> None:
         ("mine.py:net", "sum.json", "name what may be swapped with --site; there are 0, 1"),
         ("mine.py:word", "sum.json", "is no PyTorch module"),
         ("none.py:net", "sum.json", "there is no file"),
+        ("turned.json", "sum.json", "a takes 0, 2, 1, the interpretation's a 0, 1, 2; list the same values"),
+        ("mine.py:needs", "sum.json", "needs() fails: TypeError"),
     ],
 )
 def test_the_command_refuses_in_one_sentence(

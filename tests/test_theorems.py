@@ -46,6 +46,13 @@ WIDE = Link(0.0, 0.0, signal_gain=2.0)
         ("H1", lambda: bounds.hausdorff_interval(1.0, (math.inf, 0.0)), "ecc_1 to be finite"),
         ("T1", lambda: bounds.circuit_distance_bound((0.1, 0.1), (WIDE, NONE)), "Lambda <= 1.* here it is 2"),
         ("T2", lambda: bounds.representation_distance_bound(0.1, (WIDE, NONE)), "rho <= 1.* here it is 2"),
+        ("T2", lambda: bounds.representation_distance_bound(0.1, (WIDE, NONE), norms=(-5.0, 1.0)), "norm_1 to be fin"),
+        (
+            "T1",
+            lambda: bounds.circuit_distance_bound((0.1, 0.1), (WIDE, NONE), signature_norms=(1.0, math.nan)),
+            "norm_2",
+        ),
+        ("T5", lambda: bounds.quadruples_needed(1e-200, 0.05), "an error that can be squared"),
         ("T2", lambda: bounds.interpretation_distance_floor(0.5, (WIDE, NONE), (0.0, 0.0)), "signal gain <= 1"),
         ("T2'", lambda: bounds.transferred(0.1, -1.0, 0.0), "signal_error to be finite and not negative"),
         ("H2", lambda: bounds.pac_confidence(0, 0.1), "at least one sampled implementation; here it is 0"),
@@ -67,6 +74,58 @@ WIDE = Link(0.0, 0.0, signal_gain=2.0)
 def test_a_bound_refuses_where_its_hypothesis_fails(number: str, call: Any, message: str) -> None:
     with pytest.raises(HypothesisError, match=f"^{number}.*{message}.*so it says nothing$"):
         call()
+
+
+ONE, TWO = Link(0.1, 0.2, 1.5, 1.2), Link(0.3, 0.05, 0.5, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "by_hand"),
+    [
+        (bounds.composed_error(0.1, 0.2, 3.0), 0.5),
+        (bounds.behavioural_compression(0.2), 0.4),
+        (bounds.behavioural_interval(0.5, 0.2, exact_members=True), (0.3, 0.7)),
+        (bounds.behavioural_interval(0.1, 0.2), (0.0, 0.5)),
+        (bounds.hausdorff_interval(1.0, (0.2, 0.3)), (0.8, 1.3)),
+        (bounds.hausdorff_from_nearest(1.0, (0.2, 0.3)), 1.3),
+        # T1: Lambda = max(2 * 1.5, 1.2 * .5) = 3; b_12 = 2 (.4 + .1) + .05 = 1.05, b_21 = 1.2 (.2 + .3) + .2 = .8;
+        # (2 - 1/3) 1.05 + (1 - 1/3) 7 and (2 - 1/3) .8 + (1 - 1/3) 5
+        (bounds.circuit_distance_bound((0.4, 0.2), (ONE, TWO), signature_norms=(5.0, 7.0)), 1.75 + 14 / 3),
+        (bounds.circuit_distance_bound((0.4, 0.2), (ONE, TWO), signature_norms=(9.0, 1.0)), 4 / 3 + 6.0),
+        (bounds.circuit_distance_bound((0.1, 0.1), (NONE, NONE), behaviour=0.5, weight=3.0), 1.5),
+        # T2: rho = max(.5 * 1.2, 1.5 * 2) = 3; .5 (.4 + .2) + .3 = .6 for side 2, 1.5 (.4 + .05) + .1 = .775 for side 1
+        (bounds.representation_distance_bound(0.4, (ONE, TWO), norms=(2.0, 9.0)), 1.0 + 6.0),
+        (bounds.representation_distance_bound(0.4, (ONE, TWO), norms=(9.0, 2.0)), 0.775 * 5 / 3 + 6.0),
+        (bounds.interpretation_distance_floor(0.9, (Link(0.1, 0.2), Link(0.05, 0.3)), (0.1, 0.2)), 0.4),
+        (bounds.transferred(0.3, 0.2, 0.2), (0.0, 0.7)),
+        (bounds.pac_confidence(10, 0.5), 1 - 2 / 1024),
+        (bounds.pac_epsilon(2, 0.5), 0.5),
+        (bounds.pac_samples(0.5, 0.5), 2),
+        (bounds.separated_score(2.0, (1.0, 1.5)), 0.0),
+        (bounds.distance_from_overlap(0.1, (1.0, 1.5)), 3.0),
+        (bounds.score_ceiling(0.1, (0.2, 0.3)), 0.7),
+        (bounds.score_floor((0.2, 0.4)), (0.7, 0.6)),
+        (bounds.shifted_chance(0.9, 0.2), (0.7, 1.0)),
+        (bounds.representation_interval((3.0, 5.0)), (2.0, 5.0)),
+        (bounds.normalised_ceiling(1.0, (2.0, 4.0)), 0.5),
+        (bounds.spectral_from_procrustes(2.0), (math.sqrt(2), 2.0)),
+        (bounds.literal_score(0.2), 0.8),
+        (bounds.least_score(0.5), 0.625),
+        (bounds.least_total_variation(0.625), 0.5),
+        (bounds.least_score_min(0.5), 0.25),
+        (bounds.total_variation_from_chance(0.875), 0.5),
+        (bounds.least_ball_divergence(1.0, 0.25), 0.3125),
+        (bounds.smallest_p_value(3), 0.1),
+        (bounds.quadruples_needed(0.5, 2 / math.e), 8),
+        (bounds.score_error((9, 8), 2 / math.e**2), 1.0),
+        (bounds.score_error((65, 64), 2 / math.e**2), math.sqrt(4 / 32)),
+        (bounds.population_bracket(0.5, 0.6, 1.0, (2, 8), 2 / math.e), (0.0, 0.85)),
+        (bounds.population_bracket(0.9, 0.6, 1.0, (8, 8), 2 / math.e), (0.65, 0.85)),
+        (bounds.uniform_error((1.0, 2.0), 9, 100, 1 / math.e**2), 2 * 3 * 5 * 3 / 10),
+    ],
+)
+def test_a_bound_is_what_its_formula_gives_by_hand(value: Any, by_hand: Any) -> None:
+    assert value == pytest.approx(by_hand, abs=1e-12)
 
 
 def test_every_statement_has_its_function_and_its_number_in_the_docstring() -> None:

@@ -100,6 +100,10 @@ def _variable(**changes: Any) -> str:
         (_variable(table=[0, 1]), "table of sum has 2 entries; its parents take 4"),
         (_variable(table=[0, 1, 1, 7]), "table of sum holds 7, which is outside its values"),
         (_variable(values=None), "sum needs values, a list"),
+        (_variable(tabel=[0]), "sum has 'tabel' in the JSON, which means nothing"),
+        (_changed(output=["n"]), "the model has 'output' in the JSON"),
+        (to_json(HALF_ADDER).replace('"outputs"', '"inputs"'), "'inputs' twice in one object"),
+        ("[" * 100_000, "nested too deeply"),
         (_variable(parents=["n", "a"], table=[0] * 8), "in a circle"),
     ],
 )
@@ -252,6 +256,17 @@ def test_models_of_unlike_inputs_and_too_many_queries_are_refused() -> None:
     wide = CausalModel(dict.fromkeys("abc", range(20)), {"y": lambda a, b, c: a + b + c}, ("y",))
     with pytest.raises(InputError, match="64,008,000 queries; at most 10,000,000"):
         Interchanges.every(wide)
+    deep = {"v0": lambda a: a} | {f"v{i}": ((f"v{i - 1}",), lambda v: v) for i in range(1, 40)}
+    with pytest.raises(InputError, match="1,099,511,627,775 sets of variables"):
+        Interchanges.every(CausalModel({"a": (0, 1)}, deep, ("v39",)))
+    with pytest.raises(InputError, match="no inputs to interchange"):
+        Interchanges.every(CausalModel({}, {"y": lambda: 1}, ("y",)))
+    none = Interchanges(
+        {"a": np.array([], int), "b": np.array([], int)}, {"a": np.array([], int), "b": np.array([], int)}, {}
+    )
+    with pytest.raises(InputError, match="no query to ask"):
+        same = Alignment({name: (name,) for name in HALF_ADDER.variables})
+        abstraction_error(HALF_ADDER, HALF_ADDER, same, none)
     with pytest.raises(InputError, match="zzz is no variable"):
         Interchanges.every(HALF_ADDER, sets=[("zzz",)])
     with pytest.raises(InputError, match="zzz has no cell in the first step"):
@@ -302,6 +317,46 @@ def test_implementations_are_those_that_forced_maps_find_one_by_one() -> None:
     assert found.examined == len(class_) * len(alignments) and not found.error.any()
 
 
+def test_an_intervention_without_a_mask_sets_all_queries_and_needs_a_node() -> None:
+    class_ = enumeration.wiring().take(np.arange(3))
+    inputs = {name: np.array([0, 1]) for name in "abc"}
+    ones = np.ones((3, 2), dtype=np.uint8)
+    assert (class_.solve(inputs, do={"h1": ones})["h1"] == 1).all()
+    with pytest.raises(InputError, match="zzz is no node that is set"):
+        class_.solve(inputs, do={"zzz": ones})
+    with pytest.raises(InputError, match="no circuit to take"):
+        class_.take(np.array([], dtype=int))
+
+
+def test_inputs_of_more_than_256_values_are_not_wrapped() -> None:
+    entries = np.arange(300) % 2
+    high = CausalModel({"x": range(300)}, {"y": lambda x: x % 2}, ("y",))
+    one = Circuits({"x": range(300)}, {"g": ("x",)}, {"g": 2}, {"g": entries[None].astype(np.uint8)}, ("g",))
+    assert one.solve({"x": np.array([255, 256, 299])})["g"].tolist() == [[1, 0, 1]]
+    found = implementations(high, one, [{"y": ("g",)}], Interchanges.plain(high))
+    assert len(found) == 1 and found.responses[0, 0].tolist() == entries.tolist()
+
+
+def test_responses_are_values_so_that_interpretations_of_other_domains_are_apart() -> None:
+    one = CausalModel({"a": (0, 1)}, {"m": lambda a: a, "y": lambda m: m}, ("y",))
+    two = CausalModel({"a": (0, 1)}, {"y": lambda m: m - 5, "m": lambda a: a + 5}, ("y",))
+    class_ = Circuits.every({"a": (0, 1)}, {"g": ("a",), "h": ("g",)}, ("h",))
+    cells = [{"m": ("g",), "y": ("h",)}]
+    found = [implementations(model, class_, cells, Interchanges.plain(model)) for model in (one, two)]
+    assert found[0].variables == found[1].variables == ("m", "y")
+    both = np.concatenate([part.responses for part in found])
+    side = np.arange(len(both)) < len(found[0])
+    assert equivalence.d_interp(equivalence.behavioural(both), side).d_interp == 1.0
+
+
+def test_distances_that_only_rounding_tells_apart_are_ties() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(5):  # four representations at one distance from each other, turned
+        turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+        table = equivalence.procrustes(np.eye(4)[:, None, :] @ turn[None])
+        assert equivalence.congruity(table, [0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]).score == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize("tolerance", [0.0, 0.1, 0.3])
 def test_the_error_of_an_implementation_is_that_of_the_maps_forced_most_often(tolerance: float) -> None:
     high = CausalModel(BITS, {"m": lambda a, b: a & b, "y": lambda m: 1 - m}, ("y",))
@@ -345,6 +400,8 @@ def test_compression_grows_without_bound_with_an_unaligned_variable() -> None:
 def test_an_enumeration_that_is_too_large_is_refused_with_its_size() -> None:
     with pytest.raises(InputError, match=r"this wiring has 4,294,967,296 circuits \(65,536 \* 65,536\)"):
         Circuits.every(dict.fromkeys("abcd", (0, 1)), {"g": "abcd", "h": "abcd"}, ("h",))
+    with pytest.raises(InputError, match=r"about 10\^4932 circuits"):
+        Circuits.every({f"x{i}": (0, 1) for i in range(14)}, {"g": [f"x{i}" for i in range(14)]}, ("g",))
     with pytest.raises(InputError, match="3 variables and 10 nodes make 1,048,576 assignments"):
         next(every_alignment("uvw", [f"n{i}" for i in range(10)]))
     with pytest.raises(InputError, match="more than 5; lower the tolerance"):

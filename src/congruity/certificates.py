@@ -37,7 +37,7 @@ class Guarantee:
         needs: what it assumes.
         kind: "certain" given what it needs, "95 %" where chance is left, "silent" where the theorem says nothing
             here, "never" for what no sample can show.
-        value: its number or interval, where it has one.
+        value: its number or interval, where it has one; of S2 in units of kappa.
     """
 
     number: str
@@ -63,28 +63,25 @@ def _overlap(result: Congruity) -> list[Guarantee]:
         return [_silent("S2", assumed)]
     first = np.array([side == result.side[0] for side in result.side])
     lower, upper = (_symmetric(table.values if part is None else part) for part in (table.lower, table.upper))
-    wide = (float(upper[np.ix_(first, first)].max()), float(upper[np.ix_(~first, ~first)].max()))
-    nearest = float(upper[np.ix_(first, ~first)].min())
-    needs = f"what was admitted is an implementation; d is the mean of both directions{assumed}"
+    seen = (float(lower[np.ix_(first, first)].max()), float(lower[np.ix_(~first, ~first)].max()))
+    nearest, width = float(upper[np.ix_(first, ~first)].min()), max(seen)
     if not _reversed(lower, upper, first):
         return [
             _silent(
                 "S2",
-                "Every implementation is nearer to all of its own side than to any of the other (C = 0), so that "
-                "nothing bounds d_interp from above.",
+                "No implementation is certainly as near to one of the other side as to one of its own, so that nothing "
+                "bounds d_interp from above.",
             )
         ]
-    unit = max(wide)
-    most = bounds.hausdorff_from_nearest(nearest, wide)
+    most = 1 + min(1.0, nearest / width if width > 0 else 0.0)
     return [
         Guarantee(
             "S2",
-            "An implementation of one side is at least as near to the other side as to one of its own, so that the "
-            f"distance of the interpretations, d_interp, is at most {nearest:.3g} + max(kappa), and at most 2 "
-            "max(kappa), kappa being the largest distance within an implementation set. The largest in the samples "
-            f"are {wide[0]:.3g} and {wide[1]:.3g}; were {unit:.3g} the largest there is, d_interp would be at most "
-            f"{most:.3g}, {most / unit if unit > 0 else 0.0:.2f} times that.",
-            needs,
+            "An implementation of one side is at least as near to the other side as to one of its own. So the distance "
+            f"of the interpretations, d_interp, is at most {most:.3g} kappa, kappa being the largest distance within "
+            f"either implementation set. In the samples that is {seen[0]:.3g} and {seen[1]:.3g}, lower bounds of it: "
+            f"were they all, d_interp would be at most {most * width:.3g}.",
+            f"what was admitted is an implementation; d is the mean of both directions{assumed}",
             "certain",
             (0.0, most),
         )
@@ -95,7 +92,7 @@ def _pac(result: Congruity) -> list[Guarantee]:
     near = result.closeness
     if near is None or near.reach is None or near.bounds is None:
         return [_silent("H2", "It needs one network a side and the distance between the two unedited ones.")]
-    if result.paired is not None:
+    if not result.independent:
         return [_silent("H2", "The draws are paired, and it needs independent ones.")]
     metric, assumed = (True, "") if result.table is None else _metric(result.table)
     if not metric:
@@ -119,8 +116,10 @@ def _pac(result: Congruity) -> list[Guarantee]:
 
 
 def _laws(result: Congruity) -> list[Guarantee]:
-    if result.paired is not None:
+    if not result.independent:
         return [_silent("T4(d)", "The draws are paired, and it needs independent ones.")]
+    if not result.balanced:
+        return [_silent("T4(d)", "Some networks have more implementations than others, and weigh more.")]
     of_networks = result.n_bases is not None and result.scope != "these two networks"
     units = result.n_bases if of_networks and result.n_bases else result.n
     found = [
@@ -129,7 +128,8 @@ def _laws(result: Congruity) -> list[Guarantee]:
             f"The laws that the sides' implementations are drawn from differ by at least {result.tv_lower:.3g} in "
             "total variation"
             + (": the data show no difference." if result.tv_lower <= 0 else ". It says nothing of how far apart."),
-            f"independent draws: {units[0]} and {units[1]} {'networks' if of_networks else 'implementations'}",
+            f"independent draws, {units[0]} and {units[1]} {'networks' if of_networks else 'implementations'}, and as "
+            "many as bootstrap intervals need",
             "95 %",
             result.tv_lower,
         )
@@ -144,7 +144,7 @@ def _laws(result: Congruity) -> list[Guarantee]:
             "T5(b)",
             f"For any two laws whatever, C lies in [{low:.3g}, {high:.3g}]"
             + (": too few draws for a bound that holds for all laws." if high - low >= 1 else "."),
-            "the same; the interval of C above is narrower and holds for large samples",
+            f"independent draws, {units[0]} and {units[1]}, however few",
             "95 %",
             (low, high),
         ),

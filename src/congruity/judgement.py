@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -270,7 +271,8 @@ def _with_closeness(result: Congruity, a: Fingerprint, b: Fingerprint, tables: M
     found = dataclasses.replace(found, kinds=(str(kind_a), str(kind_b)), mean_kls=(a.mean_kl, b.mean_kl))
     population = None
     if tables.whole.measure == "spectral" and len(a.queries.ids) >= _MIN_PROMPTS:
-        population = over_prompts(a.clean_gram, b.clean_gram)
+        with contextlib.suppress(InputError):  # constant on half of the prompts: nothing is said of others
+            population = over_prompts(a.clean_gram, b.clean_gram)
     return dataclasses.replace(
         result, rho=found.rho, closeness=found, equivalent_kl=equivalent_kl([found]), population=population
     )
@@ -294,6 +296,7 @@ def _of_pairs(result: Congruity, edits: int, found: Paired | None) -> Congruity:
             f"{'Read the paired numbers; for' if found else 'For'} a verdict, let each side draw its own edits."
         ),
         warnings=(*result.warnings, f"the draws are paired ({edits} edits are on both sides): no p-value is given"),
+        independent=False,
         paired=found,
     )
 

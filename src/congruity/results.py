@@ -348,6 +348,8 @@ class Congruity:
         paired: the same edits in both models, edit by edit; None where the edits are not the same. Where they are,
             what needs independent draws is without content: no p-values and ``intervals``, and [0, 1], 0 and 1 for
             ``interval``, ``tv_lower`` and ``smallest_margin``.
+        independent: whether the draws of the two sides are independent of each other; not where they share their edits.
+        balanced: whether the units of each side have equally many implementations.
         population: what d_repr of the two unedited models on these prompts says of all prompts like them; None where
             the distance is another one, a side is several networks, or there are too few prompts.
         table, side: the distances and the labels behind all this, for reports.
@@ -381,6 +383,8 @@ class Congruity:
     equivalent_kl: EquivalentKL | None = None
     sensitivity: Sensitivity | None = None
     paired: Paired | None = None
+    independent: bool = True
+    balanced: bool = True
     population: HeldOut | None = None
     warnings: tuple[str, ...] = ()
     table: DistanceTable | None = None

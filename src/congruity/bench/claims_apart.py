@@ -117,19 +117,23 @@ def _sufficient(random: np.random.Generator) -> Drawn:
     norms = tuple(float(np.linalg.norm(part) / np.sqrt(len(part))) for part in v)
     directed = (_directed(h[0], h[1]), _directed(h[1], h[0]))
 
-    def bound(directed: tuple[float, float], *links: Link) -> float:
-        return bounds.circuit_distance_bound(directed, (links[0], links[1]), signature_norms=(norms[0], norms[1]))
+    answers, weight = float(random.random()), float(random.choice([0.0, 1.0, 2.0]))
 
-    found = _between(v[0], v[1])
+    def bound(directed: tuple[float, float], *links: Link, weight: float = weight) -> float:
+        pair = (links[0], links[1])
+        return bounds.circuit_distance_bound(
+            directed, pair, behaviour=answers, weight=weight, signature_norms=(norms[0], norms[1])
+        )
+
+    found = max(_between(v[0], v[1]), weight * answers)
     return Drawn(
-        {
-            "": (found, bound(directed, *links)),
-        },
+        {"": (found, bound(directed, *links))},
         {
             "without the noise error": (found, bound(directed, *(one._replace(noise_error=0.0) for one in links))),
             "without the signal error": (found, bound(directed, *(one._replace(signal_error=0.0) for one in links))),
             "without the distance": (found, bound((0.0, 0.0), *links)),
             "errors of the wrong side": (found, bound(directed, links[1], links[0])),
+            "without what the models answer": (found, bound(directed, *links, weight=0.0)),
         },
     )
 
@@ -248,6 +252,35 @@ def _sets(random: np.random.Generator) -> Drawn:
     )
 
 
+def _norms_and_procrustes(random: np.random.Generator) -> Drawn:
+    """T3(d), (e), (h) of diagonal representations, where d_repr is a closed form."""
+    m = int(random.integers(1, 5))
+    one, two = random.exponential(size=(2, m)) * (random.random((2, m)) < 0.7) + 1e-3
+    if random.random() < 0.3:  # nothing in common, where Procrustes is sqrt(2) times d_repr
+        one, two = np.array([[1.0, 1e-9], [1e-9, 1.0]])
+    found = _between(one, two)
+    sizes = (float(np.linalg.norm(one) / np.sqrt(len(one))), float(np.linalg.norm(two) / np.sqrt(len(two))))
+    procrustes = float(equivalence.procrustes(np.stack([np.diag(one), np.diag(two)]))[0, 1])
+    low, high = bounds.representation_interval(sizes)
+    least, most = bounds.spectral_from_procrustes(procrustes)
+    unit = _between(one / sizes[0], two / sizes[1])
+    return Drawn(
+        {
+            "(d) lower": (low, found),
+            "(d) upper": (found, high),
+            "(e)": (unit, bounds.normalised_ceiling(found, sizes)),
+            "(h) lower": (least, found),
+            "(h) upper": (found, most),
+        },
+        {
+            "(d) the smaller norm": (found, min(sizes)),
+            "(d) the sum of norms from below": (sum(sizes), found),
+            "(e) without the factor 2": (unit, found / max(sizes)),
+            "(h) Procrustes over 1.4": (procrustes / 1.4, found),
+        },
+    )
+
+
 def _fidelity(random: np.random.Generator) -> Drawn:
     n = int(random.integers(1, 5))
     grams = [part @ part.T for part in random.normal(size=(2, n, n))]
@@ -282,7 +315,8 @@ CLAIMS = (
     Claim("T1 sufficient", "d(K1, K2) <= B", _sufficient),
     Claim("T2 necessary", "d_repr <= gain (s + beta) + alpha", _necessary),
     Claim("T1 gains above 1", "d(K1, K2) <= (2 - 1/L) b + (1 - 1/L) N(V)", _ungraded),
-    Claim("T1 and T2, full matrices", "both, with certified distances", _dense, 200),
+    Claim("T1 and T2, full matrices", "both, with certified distances", _dense, 1000),
     Claim("T1, T2, T2' sets", "d_interp and kappa between the bounds", _sets, 1000),
+    Claim("T3(d), (e), (h)", "norms, scaling and Procrustes on either side of d_repr", _norms_and_procrustes),
     Claim("L3 fidelity", "F(G~, G2) + F(G1, G^) <= F(G1, G2) + F(G~, G^)", _fidelity),
 )

@@ -112,6 +112,7 @@ def _least_min(random: np.random.Generator) -> Drawn:
         {
             "1 - t^2 (2 - t), as for C": (bounds.least_score(t), found.score_min),
             "1 - t": (1 - t, found.score_min),
+            "|2 p - 1| shows as much": (abs(2 * found.p_within[0] - 1), t),
         },
     )
 

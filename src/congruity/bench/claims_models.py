@@ -1,4 +1,4 @@
-"""Claims about causal models themselves: L1, P2, P3, T0."""
+"""Claims about causal models themselves: L1, P2, T0."""
 
 from __future__ import annotations
 

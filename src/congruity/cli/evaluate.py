@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from congruity.cli.output import print_json, print_rows
 
 if TYPE_CHECKING:
     from congruity.evaluation import Evaluation, Interpretation, Share, Swappable
+    from congruity.theory import CausalModel
 
 _MODELS = (
     "zoo:PRESET/WAY/NETWORK (names: congruity zoo check PRESET), rasp:FAMILY/ALGORITHM (compiled), a causal model in "
@@ -89,8 +91,9 @@ def _network(spec: str, interpretation: Interpretation, sites: list[str]) -> Swa
         model = _interpretation(spec).model
         if list(model.inputs) != list(interpretation.model.inputs):
             raise InputError(f"{spec}: its inputs are {', '.join(model.inputs)}, not those of the interpretation")
-        net = CausalNetwork(model)
-        chosen = {f"nodes.{name}": 1 for name in net.model.variables if name != net.output}
+        _same_values(spec, model, interpretation.model)
+        net = CausalNetwork(model, leak=0.0)
+        chosen = {f"nodes.{place}": 1 for name, place in net.places.items() if name != net.output}
     else:
         net, chosen = _of_file(spec), dict(map(_heads, sites))
         if not chosen:
@@ -132,10 +135,33 @@ def _of_file(spec: str) -> Any:
     if not colon or not place.endswith(".py"):
         raise InputError(f"{spec}: a network is {_MODELS}")
     found = getattr(loaded(f"network {spec!r}", place), name, None)
-    found = found() if callable(found) and not hasattr(found, "named_modules") else found
-    if not hasattr(found, "named_modules"):
+    if callable(found) and (isinstance(found, type) or not hasattr(found, "named_modules")):
+        try:
+            found = found()
+        except Exception as error:  # whatever a function of the user's raises
+            raise InputError(f"{spec}: {name}() fails: {type(error).__name__}: {error}") from error
+    if not hasattr(found, "named_modules") or isinstance(found, type):
         raise InputError(f"{spec}: {name} is no PyTorch module and returns none")
     return found
+
+
+def _same_values(spec: str, model: CausalModel, other: CausalModel) -> None:
+    """Raise `InputError` unless codes mean the same to both: values of inputs and outputs, in one order."""
+    from congruity.errors import InputError
+    from congruity.theory.tables import domains
+
+    ours, theirs = domains(model), domains(other)
+    pairs = [*zip(model.inputs, other.inputs, strict=True), *zip(model.outputs, other.outputs, strict=False)]
+    for one, two in pairs:
+        if list(ours[one]) != list(theirs[two]):
+            raise InputError(
+                f"{spec}: {one} takes {_listed(ours[one])}, the interpretation's {two} {_listed(theirs[two])}; list "
+                "the same values in the same order"
+            )
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return ", ".join(map(str, values[:6])) + (", ..." if len(values) > 6 else "")
 
 
 def _names(spec: str) -> tuple[str, str]:
@@ -153,18 +179,18 @@ def _heads(site: str) -> tuple[str, int]:
     path, colon, heads = site.rpartition(":")
     if not colon:
         return site, 1
-    if not heads.isdigit() or int(heads) < 1:
+    if not (heads.isascii() and heads.isdigit()) or int(heads) < 1:
         raise InputError(f"--site {site}: after the colon stands how many heads the submodule holds")
     return path, int(heads)
 
 
 def _beside(against: str, network: Swappable, seed: int, progress: Any) -> list[dict[str, Any]] | None:
     """Distances to the implementations that come with the package; None for interpretations that have none."""
-    if not against.startswith("rasp:permutation/"):
+    if not against.startswith("rasp:"):
         return None
     from congruity.bench.implementations_beside import beside
 
-    return beside(network, "permutation", seed=seed, progress=progress)
+    return beside(network, _names(against)[0], seed=seed, progress=progress)
 
 
 def _show(found: Evaluation, beside: list[dict[str, Any]] | None) -> None:
@@ -191,10 +217,20 @@ def _show(found: Evaluation, beside: list[dict[str, Any]] | None) -> None:
         best = max(found.random)
         print(
             f"\nRandom alignments of the same size, changing the answer: {sum(found.random) / len(found.random):.3f} "
-            f"on average, {best:.3f} at most of {len(found.random)}; p = {found.p_random:.3g}"
+            f"on average, {best:.3f} at most of {len(found.random)}"
+            + (
+                "; no p-value, as the best of many places beats random ones anyway"
+                if found.p_random is None
+                else f"; p = {found.p_random:.3g}"
+            )
         )
     if found.unchanging:
         print(f"No swap of {', '.join(found.unchanging)} was seen to change an answer: nothing is known of these.")
     if beside:
-        print("\nDistance of responses to swaps, to the implementations that come with the package:")
+        print(
+            "\nDistance of responses to swaps, to the implementations that come with the package; how often these are "
+            "closer than\nothers, and the least and most that an algorithm's own networks reach:"
+        )
         print_rows(beside, False)
+    elif found.interpretation.startswith("rasp:"):
+        print("\nNo implementations of this family and of these answers come with the package.")

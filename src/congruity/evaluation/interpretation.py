@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from congruity.errors import InputError
 from congruity.theory import CausalModel
-from congruity.theory.tables import from_json, to_json
+from congruity.theory.tables import from_json, parsed, to_json
 
 _KIND = "congruity interpretation"
 Cells = Mapping[str, tuple[str, ...]]
@@ -42,10 +42,7 @@ def read_interpretation(text: str, name: str) -> Interpretation:
     Raises:
         InputError: no JSON, another kind or version, a model or an alignment that is none.
     """
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{name}: no JSON: {error}") from None
+    data = parsed(text, name)
     if not isinstance(data, dict) or data.get("kind") != _KIND:
         return Interpretation(name, from_json(text))
     if data.get("version") != 1:

@@ -19,7 +19,10 @@ from congruity.theory.alignment import Alignment
 
 @dataclass(frozen=True)
 class Share:
-    """A share of ``of`` trials, with its 95 % Clopper-Pearson interval; none where nothing was tried."""
+    """A share of ``of`` trials with its 95 % Clopper-Pearson interval; None where nothing was tried.
+
+    Where all there is was tried, the interval is the share itself.
+    """
 
     of: int
     value: float | None
@@ -40,7 +43,8 @@ class Evaluation:
         joint: the same for random sets of at least two variables, the answer changing.
         by_variable: ``changing`` for each variable alone.
         random: ``changing`` for alignments that were drawn at random, with as many places for each variable.
-        p_random: share of these, the alignment itself included, with at least its accuracy.
+        p_random: share of these, the alignment itself included, with at least its accuracy. None for an alignment that
+            was searched for: the best of many places beats random ones whether or not the network implements anything.
         cells: the alignment; ``found``: whether it was searched for, on other pairs than those reported.
         unchanging: variables of which no swap was seen to change an answer, and of which nothing is known therefore.
     """
@@ -53,7 +57,7 @@ class Evaluation:
     joint: Share
     by_variable: Mapping[str, Share]
     random: tuple[float, ...]
-    p_random: float
+    p_random: float | None
     cells: Cells
     found: bool
     unchanging: tuple[str, ...]
@@ -89,10 +93,10 @@ def evaluate(
     Source: Geiger et al. 2021, arXiv 2106.02997 (interchange-intervention accuracy).
     """
     model = interpretation.model
-    if pairs < 10 or n_random < 0:
-        raise InputError(f"evaluate: {pairs} pairs and {n_random} random alignments; ask for at least 10 and 0")
     if not model.inner:
         raise InputError(f"evaluate: {interpretation.name} has no variable between inputs and outputs to swap")
+    if pairs < (least := max(10, len(model.inner))) or n_random < 0:
+        raise InputError(f"evaluate: {pairs} pairs and {n_random} random alignments; ask for at least {least} and 0")
     truth = Truth(model, network)
     found = interpretation.cells is None
     cells = _searched(network, truth, pairs, seed, progress) if interpretation.cells is None else interpretation.cells
@@ -103,6 +107,7 @@ def evaluate(
         "changing": single,
         "joint": truth.swaps(pairs, seed, "joint", changing=True, sets=True),
     }
+    cells = {name: tuple(cells[name]) for name in model.inner}  # in the order in which swaps name them
     right = {name: _right(network, swaps, cells) for name, swaps in shares.items()}
     order = stream(seed, "evaluate", "random")
     random = []
@@ -110,18 +115,19 @@ def evaluate(
         progress("random alignments", done, n_random)
         random.append(float(_right(network, single, _drawn(cells, network.places, order)).mean()))
     progress("random alignments", n_random, n_random)
-    reached = float(right["changing"].mean()) if len(single) else 0.0
+    plain, whole = truth.plain(seed)
+    reached = float(right["changing"].mean())
     return Evaluation(
         network=network.name,
         interpretation=interpretation.name,
-        accuracy=_share(truth.plain(seed)),
+        accuracy=_share(plain, whole=whole),
         interchange=_share(right["interchange"]),
         changing=_share(right["changing"]),
         joint=_share(right["joint"]),
         by_variable={name: _share(right["changing"][single.names[:, i]]) for i, name in enumerate(model.inner)},
         random=tuple(random),
-        p_random=(1 + sum(value >= reached for value in random)) / (1 + n_random),
-        cells={name: tuple(cell) for name, cell in cells.items()},
+        p_random=None if found else (1 + sum(value >= reached for value in random)) / (1 + n_random),
+        cells=cells,
         found=found,
         unchanging=truth.unchanging,
     )
@@ -180,12 +186,14 @@ def _check(cells: Cells, model: CausalModel, network: Swappable) -> None:
         )
 
 
-def _share(right: NDArray[np.bool_]) -> Share:
+def _share(right: NDArray[np.bool_], *, whole: bool = False) -> Share:
     from scipy.stats import beta
 
     n, k = len(right), int(right.sum())
     if not n:
         return Share(0, None, None, None)
+    if whole:
+        return Share(n, k / n, k / n, k / n)
     low = float(beta.ppf(0.025, k, n - k + 1)) if k else 0.0
     high = float(beta.ppf(0.975, k + 1, n - k)) if k < n else 1.0
     return Share(n, k / n, low, high)

@@ -64,16 +64,16 @@ class Truth:
                 f"{len(wanted)} outputs of up to {max(wanted)} values"
             )
 
-    def plain(self, seed: int) -> NDArray[np.bool_]:
-        """Return for all inputs, or for many drawn ones, whether the answers are those of the causal model."""
+    def plain(self, seed: int) -> tuple[NDArray[np.bool_], bool]:
+        """Return for inputs whether the answers are those of the causal model, and whether these are all inputs."""
         sizes = [len(self._domains[name]) for name in self.model.inputs]
         total = int(np.prod(sizes, dtype=np.float64))
-        if total <= _LISTED:
+        if whole := total <= _LISTED:
             every = np.indices(sizes).reshape(len(sizes), -1).T
         else:
             every = self._inputs(_LISTED, stream(seed, "evaluate", "plain"))
         expected = self._answers(self.model.solve(self._values(every)))
-        return np.asarray((self.network.probabilities(every).argmax(axis=2) == expected).all(axis=1))
+        return np.asarray((self.network.probabilities(every).argmax(axis=2) == expected).all(axis=1)), whole
 
     def swaps(self, count: int, seed: int, label: str, *, changing: bool, sets: bool = False) -> Swaps:
         """Draw swaps, as many of each variable, or of random sets of at least two; ``changing`` the answer, or any."""

@@ -213,6 +213,7 @@ def _assembled(layout: Design, resampled: Resampled, evidence: Evidence) -> Cong
         reason=reason,
         n=layout.n,
         n_bases=layout.n_bases,
+        balanced=all(len(set(layout.sizes[side].tolist())) == 1 for side in (layout.first, ~layout.first)),
         scope=SCOPES[layout.kind],
         names=(str(evidence.names[0]), str(evidence.names[1])),
         expected_equal=_expected_equal(layout),

@@ -30,6 +30,9 @@ class CausalNetwork(torch.nn.Module):
         leak: standard deviation of what any other variable adds to a logit.
         seed: of the weights that leak.
 
+    Attributes:
+        places: variable -> its submodule of ``nodes``: its name, but for what PyTorch does not allow in one.
+
     Raises:
         InputError: several outputs, an output that is an input, a real input, tables that are too large.
 
@@ -45,7 +48,8 @@ class CausalNetwork(torch.nn.Module):
         self.model = tabulated(model)
         self.output, self._gain = model.outputs[0], gain
         self._sizes = [len(values or ()) for values in self.model.inputs.values()]
-        self.nodes = torch.nn.ModuleDict({name: torch.nn.Identity() for name in self.model.variables})
+        self.places = _places(self.model.variables)
+        self.nodes = torch.nn.ModuleDict({place: torch.nn.Identity() for place in self.places.values()})
         random = stream(seed, "causal network", "leak")
         classes = len(self.model.domains[self.output])
         for name in self.model.variables:
@@ -54,9 +58,9 @@ class CausalNetwork(torch.nn.Module):
                 raise ModelError(f"causal network: {name} has no table")
             size = len(self.model.domains[name])
             places = codes(self.model.domains[name], np.asarray(table.entries))
-            self.register_buffer(_table(name), torch.as_tensor(np.eye(size)[places]))
+            self.register_buffer(f"table_{self.places[name]}", torch.as_tensor(np.eye(size)[places]))
             out = np.zeros((size, classes)) if name == self.output else leak * random.normal(size=(size, classes))
-            self.register_buffer(_leak(name), torch.as_tensor(out))
+            self.register_buffer(f"leak_{self.places[name]}", torch.as_tensor(out))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the logits, (n, values of the output)."""
@@ -69,17 +73,21 @@ class CausalNetwork(torch.nn.Module):
             weights = torch.ones(len(inputs), 1, dtype=torch.float64, device=inputs.device)
             for parent in self.model.parents(name):
                 weights = (weights[:, :, None] * values[parent][:, None, :]).flatten(1)
-            values[name] = self.nodes[name](weights @ self.get_buffer(_table(name)))
-            logits = logits + values[name] @ self.get_buffer(_leak(name))
+            place = self.places[name]
+            values[name] = self.nodes[place](weights @ self.get_buffer(f"table_{place}"))
+            logits = logits + values[name] @ self.get_buffer(f"leak_{place}")
         return logits + self._gain * values[self.output]
 
 
-def _table(name: str) -> str:
-    return f"table of {name}".replace(".", "_")
-
-
-def _leak(name: str) -> str:
-    return f"leak of {name}".replace(".", "_")
+def _places(variables: tuple[str, ...]) -> dict[str, str]:
+    """Return for each variable a name that a submodule may have: its own, or, where PyTorch forbids that, another."""
+    found: dict[str, str] = {}
+    for name in variables:
+        place = name.replace(".", "_") or "_"
+        while place in found.values() or hasattr(torch.nn.ModuleDict, place) or (place != name and place in variables):
+            place += "_"
+        found[name] = place
+    return found
 
 
 def causal_network(
@@ -103,8 +111,8 @@ def causal_network(
         )
     return TorchModule(
         network,
-        edits={f"nodes.{variable}": 1 for variable in model.inner},
-        reads=[f"nodes.{variable}" for variable in network.model.variables],
+        edits={f"nodes.{network.places[variable]}": 1 for variable in model.inner},
+        reads=[f"nodes.{place}" for place in network.places.values()],
         name=name,
         base=base,
     )

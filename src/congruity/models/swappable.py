@@ -91,12 +91,21 @@ class SwappableModule:
             hooks = [site.register_forward_hook(self._swap(path, swapped, n)) for path, site in self._sites.items()]
         try:
             with torch.inference_mode():
-                logits = self._module(base if source is None else torch.cat([base, source]))[:n]
-        except (RuntimeError, IndexError, TypeError) as error:
-            raise ModelError(f"{self.name}: the module does not run on integers {tuple(base.shape)}: {error}") from None
+                logits = self._module(base if source is None else torch.cat([base, source]))
+        except InputError:
+            raise
+        except Exception as error:  # whatever a module of the user's raises
+            what = f"{type(error).__name__}: {error}"
+            raise ModelError(f"{self.name}: the module does not run on integers {tuple(base.shape)}: {what}") from None
         finally:
             for hook in hooks:
                 hook.remove()
+        if not isinstance(logits, Tensor) or logits.ndim not in (2, 3) or len(logits) not in (n, 2 * n):
+            shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise ModelError(
+                f"{self.name}: the module gives {shape}; give logits (n, classes) or (n, positions, classes)"
+            )
+        logits = logits[:n]
         if logits.ndim == 2:
             logits = logits[:, None]
         elif self._outputs == 1:

@@ -28,6 +28,8 @@ def zero_one(found: Values, expected: Values) -> Array:
 
 def largest_difference(found: Values, expected: Values) -> Array:
     """Return (queries,) the largest absolute difference of any variable."""
+    if words := [n for n in found if found[n].dtype.kind not in "biuf" or expected[n].dtype.kind not in "biuf"]:
+        raise InputError(f"abstraction error: {words[0]} takes words; use a metric such as zero_one")
     parts = [np.abs(np.asarray(found[n], np.float64) - np.asarray(expected[n], np.float64)) for n in found]
     return np.asarray(np.maximum.reduce(parts))
 
@@ -94,6 +96,8 @@ def abstraction_error(
     below, above = queries.answers(low, high, alignment)
     found, expected = alignment.read(below), {name: above[name] for name in alignment.cells}
     errors = np.asarray(metric(found, expected), dtype=np.float64)
+    if not errors.size:
+        raise InputError("abstraction error: there is no query to ask")
     if not np.isfinite(errors).all() or (errors < 0).any():
         raise InputError("abstraction error: the metric gave NaN, infinity or less than 0")
     first = None

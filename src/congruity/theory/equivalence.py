@@ -21,6 +21,7 @@ def procrustes(signatures: Floats) -> Floats:
 
     sqrt((|V_i|^2 + |V_j|^2 - 2 |V_j V_i^T|_*) / m). Fewer rows count as zero rows.
     """
+    signatures = np.asarray(signatures, dtype=np.float64)
     n, _, m = signatures.shape
     norms = np.square(signatures).sum(axis=(1, 2))
     squared = np.zeros((n, n))
@@ -157,6 +158,7 @@ def congruity(table: ArrayLike, first: ArrayLike, second: ArrayLike) -> ExactCon
     ((1.0, 1.0), 0.0)
     """
     distances, _ = _checked(table, np.ones(len(np.asarray(first)), dtype=bool), both=False)
+    distances = _snapped(distances)
     p, q = (_law(law, len(distances)) for law in (first, second))
     within, ties, balls = [], [], []
     for own, other in ((p, q), (q, p)):
@@ -193,10 +195,16 @@ def anchored(table: ArrayLike, law: ArrayLike) -> float:
     0.5
     """
     distances, _ = _checked(table, np.ones(len(np.asarray(law)), dtype=bool), both=False)
+    distances = _snapped(distances)
     p = _law(law, len(distances))
     below, same = _masses(distances, p)
     u = below + same / 2  # u[i, j]: mid-CDF at d(i, j) of the distance from i
     return float((p[:, None] * p * (1 - np.abs(u + u.T - 1))).sum())
+
+
+def _snapped(distances: Floats) -> Floats:
+    """Return distances in units of the largest, to 10 places, so that those which rounding tells apart are ties."""
+    return np.asarray(np.round(distances / (distances.max() or 1.0), 10))
 
 
 def _masses(distances: Floats, law: Floats) -> tuple[Floats, Floats]:

@@ -22,7 +22,7 @@ from congruity.theory.causal import Array, CausalModel
 from congruity.theory.queries import Interchanges
 from congruity.theory.tables import Table, codes, tabulated
 
-Codes = NDArray[np.uint8]
+Codes = NDArray[Any]  # of unsigned integers, wide enough for the most values of any variable
 Cells = Mapping[str, tuple[str, ...]]
 MOST_CIRCUITS = 10_000_000
 MOST_ALIGNMENTS = 100_000
@@ -69,6 +69,11 @@ class Circuits:
     def __len__(self) -> int:
         return len(next(iter(self.gates.values())))
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of codes."""
+        return np.min_scalar_type(max(*(len(v) for v in self.inputs.values()), *self.sizes.values()) - 1)
+
     @classmethod
     def every(
         cls,
@@ -86,6 +91,12 @@ class Circuits:
         of = {name: 2 for name in parents} | dict(sizes or {})
         width = {name: len(values) for name, values in inputs.items()} | of
         entries = {name: math.prod(width.get(parent, 1) for parent in read) for name, read in parents.items()}
+        digits = sum(entries[name] * math.log10(of[name]) for name in parents)
+        if digits > 18:
+            raise InputError(
+                f"circuits: this wiring has about 10^{digits:.0f} circuits; at most {MOST_CIRCUITS:,} are enumerated: "
+                "let nodes read less, or give the gates"
+            )
         counts = {name: of[name] ** entries[name] for name in parents}
         if (total := math.prod(counts.values())) > MOST_CIRCUITS:
             raise InputError(
@@ -100,7 +111,9 @@ class Circuits:
         return cls(inputs, {name: tuple(read) for name, read in parents.items()}, of, gates, tuple(outputs))
 
     def take(self, rows: NDArray[np.intp]) -> Circuits:
-        """Return some of the circuits."""
+        """Return some of the circuits; raise `InputError` for none."""
+        if not len(rows):
+            raise InputError("circuits: there is no circuit to take")
         return Circuits(
             self.inputs, self.parents, self.sizes, {n: g[rows] for n, g in self.gates.items()}, self.outputs
         )
@@ -126,9 +139,16 @@ class Circuits:
 
         Args:
             inputs: codes (queries,).
-            do: nodes set to codes (circuits, queries); ``where``: truth values (queries,), on which queries.
+            do: nodes set to codes (circuits, queries).
+            where: for some of these truth values (queries,): they are set on these queries only.
+
+        Raises:
+            InputError: ``do`` names no node, or ``where`` one that is not set.
         """
-        values: dict[str, Codes] = {name: np.asarray(inputs[name], dtype=np.uint8)[None] for name in self.inputs}
+        do, where = do or {}, where or {}
+        if odd := [name for name in do if name not in self.parents] + [name for name in where if name not in do]:
+            raise InputError(f"circuits: {odd[0]} is no node that is set")
+        values: dict[str, Codes] = {name: np.asarray(inputs[name], dtype=self.dtype)[None] for name in self.inputs}
         sizes = {name: len(listed) for name, listed in self.inputs.items()} | dict(self.sizes)
         rows = np.arange(len(self))[:, None]
         n = len(next(iter(inputs.values())))
@@ -136,15 +156,19 @@ class Circuits:
             place: Any = np.zeros((1, n), dtype=np.intp)
             for parent in parents:
                 place = place * sizes[parent] + values[parent]
+            if name in do and name not in where:
+                values[name] = do[name]
+                continue
             gates = self.gates[name]
             found = gates[:, place[0]] if len(place) == 1 else gates.ravel()[place + rows * gates.shape[1]]
-            values[name] = np.where(where[name], do[name], found) if do and where and name in do else found
+            values[name] = np.where(where[name], do[name], found) if name in do else found
         return {name: values[name] for name in self.parents}
 
 
 def _digits(numbers: NDArray[np.intp], base: int, count: int) -> Codes:
     """Return (numbers, count) digits, the last fastest."""
-    return np.asarray(numbers[:, None] // base ** np.arange(count - 1, -1, -1) % base, dtype=np.uint8)
+    found = numbers[:, None] // base ** np.arange(count - 1, -1, -1) % base
+    return np.asarray(found, dtype=np.min_scalar_type(base - 1))
 
 
 def every_alignment(
@@ -194,7 +218,8 @@ class Implementations:
         error: (N,) share of queries at which it differs from the interpretation (D4 with the 0-1 metric).
         examined: pairs of circuit and alignment looked at; ``queries``: how many each was asked.
         states: (N, nodes, queries) codes of all nodes: the signature (D6).
-        responses: (N, variables, queries) codes that the cells stand for.
+        variables: of the interpretation, by name.
+        responses: (N, variables, queries) values that the cells stand for, in this order.
     """
 
     circuits: Circuits
@@ -205,7 +230,8 @@ class Implementations:
     examined: int
     queries: int
     states: Codes
-    responses: Codes
+    variables: tuple[str, ...]
+    responses: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.circuit)
@@ -248,7 +274,9 @@ def implementations(
     finite = tabulated(interpretation)
     _check(finite, circuits, alignments, tolerance)
     solved = queries.run(finite, queries.swapped)
-    expected = {name: codes(finite.domains[name], solved[name]).astype(np.uint8) for name in finite.variables}
+    expected = {name: codes(finite.domains[name], solved[name]) for name in finite.variables}
+    variables = tuple(sorted(finite.variables))
+    listed = {name: _values(finite, name) for name in variables}
     base, source = (
         {name: codes(circuits.inputs[name], part[name]) for name in circuits.inputs}
         for part in (queries.base, queries.source)
@@ -269,15 +297,29 @@ def implementations(
             kept += len(good)
             if kept > keep:
                 raise InputError(f"implementations: more than {keep:,}; lower the tolerance, pin cells, or raise keep")
-            states, responses = (
-                np.stack([np.broadcast_to(part[name], (len(rows), n))[good] for name in names], axis=1)
-                for part, names in ((ran, circuits.parents), (read, finite.variables))
-            )
+            whole = (len(rows), n)
+            states = np.stack([np.broadcast_to(ran[name], whole)[good] for name in circuits.parents], axis=1)
+            responses = np.stack([listed[v][np.broadcast_to(read[v], whole)[good]] for v in variables], axis=1)
             found.append((rows[good], np.full(len(good), at), wrong[good], states, responses))
     circuit, alignment, error, states, responses = (np.concatenate(part) for part in zip(*found, strict=True))
     return Implementations(
-        circuits, tuple(alignments), circuit, alignment, error, len(circuits) * len(alignments), n, states, responses
+        circuits=circuits,
+        alignments=tuple(alignments),
+        circuit=circuit,
+        alignment=alignment,
+        error=error,
+        examined=len(circuits) * len(alignments),
+        queries=n,
+        states=states,
+        variables=variables,
+        responses=responses,
     )
+
+
+def _values(finite: CausalModel, name: str) -> NDArray[Any]:
+    """Return a variable's values, in a type in which those of all variables can be compared."""
+    kinds = {np.asarray(finite.domains[v]).dtype.kind for v in finite.variables}
+    return np.asarray(finite.domains[name], dtype=object if "U" in kinds and len(kinds) > 1 else None)
 
 
 def _check(finite: CausalModel, circuits: Circuits, alignments: Sequence[Cells], tolerance: float) -> None:
@@ -306,5 +348,4 @@ def _read(states: Mapping[str, Codes], cell: Sequence[tuple[str, int]], expected
         ],
         axis=1,
     )  # (circuits, states, values)
-    maps = often.argmax(axis=-1).astype(np.uint8)
-    return np.asarray(np.take_along_axis(maps, place, axis=1))
+    return np.asarray(np.take_along_axis(often.argmax(axis=-1), place, axis=1))

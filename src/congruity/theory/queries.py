@@ -45,7 +45,7 @@ class Interchanges:
     swapped: Mapping[str, Array]
 
     def __len__(self) -> int:
-        return len(next(iter(self.base.values())))
+        return len(next(iter(self.base.values()), ()))
 
     @classmethod
     def plain(cls, model: CausalModel) -> Interchanges:
@@ -62,18 +62,21 @@ class Interchanges:
             sets: the sets of variables; by default all that are not empty.
 
         Raises:
-            InputError: more than ten million queries, or a set that names no variable.
+            InputError: more than ten million queries, a set that names no variable, or a model without inputs.
         """
+        inputs = model.every_input()
+        if not inputs:
+            raise InputError("interchanges: the model has no inputs to interchange between")
+        n = len(next(iter(inputs.values())))
+        count = 2 ** len(model.variables) - 1 if sets is None else len(sets)
+        if (total := n + n * n * count) > MOST_QUERIES:
+            raise InputError(
+                f"interchanges: {n} inputs and {count:,} sets of variables make {total:,} queries; at most "
+                f"{MOST_QUERIES:,} are enumerated: name fewer sets, or draw inputs"
+            )
         chosen = [tuple(names) for names in (every_subset(model.variables) if sets is None else sets)]
         if odd := [name for names in chosen for name in names if name not in model.variables]:
             raise InputError(f"interchanges: {odd[0]} is no variable of the model; known: {', '.join(model.variables)}")
-        inputs = model.every_input()
-        n = len(next(iter(inputs.values())))
-        if (total := n + n * n * len(chosen)) > MOST_QUERIES:
-            raise InputError(
-                f"interchanges: {n} inputs and {len(chosen)} sets of variables make {total:,} queries; at most "
-                f"{MOST_QUERIES:,} are enumerated: name fewer sets, or draw inputs"
-            )
         first, second = (grid.ravel() for grid in np.meshgrid(np.arange(n), np.arange(n), indexing="ij"))
         base = np.concatenate([np.arange(n), *[first] * len(chosen)])
         source = np.concatenate([np.arange(n), *[second] * len(chosen)])

@@ -143,16 +143,15 @@ def from_json(text: str) -> CausalModel:
         InputError: no JSON, a part missing or of the wrong form, a variable that nothing defines, a table of another
             length than its parents' values ask for, an entry outside its variable's values, a cycle.
     """
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"causal model: no JSON: {error}") from None
+    data = parsed(text, "causal model")
     if not isinstance(data, dict) or data.get("kind") != _KIND or data.get("version") != _VERSION:
         raise InputError(f'causal model: the JSON must say "kind": "{_KIND}" and "version": {_VERSION}')
+    _known(data, "the model", ("kind", "version", "inputs", "variables", "outputs"))
     inputs, variables = _object(data, "inputs"), _object(data, "variables")
     values = {name: _list(name, "its values", given) for name, given in inputs.items()}
     for name, given in variables.items():
         values[name] = _list(name, "values", given.get("values") if isinstance(given, dict) else None)
+        _known(given, name, ("parents", "values", "table"))
     mechanisms = {}
     for name, given in variables.items():
         parents, entries = _list(name, "parents", given.get("parents")), _list(name, "table", given.get("table"))
@@ -171,6 +170,35 @@ def from_json(text: str) -> CausalModel:
     return CausalModel(
         {name: values[name] for name in inputs}, mechanisms, tuple(outputs), {name: values[name] for name in variables}
     )
+
+
+def parsed(text: str, what: str) -> Any:
+    """Return what JSON holds; ``what`` begins the sentence where it is none.
+
+    Raises:
+        InputError: no JSON, nested too deeply, or one key twice.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+            raise InputError(f"{what}: the JSON has {twice!r} twice in one object")
+        return found
+
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{what}: no JSON: {error}") from None
+    except RecursionError:
+        raise InputError(f"{what}: the JSON is nested too deeply") from None
+
+
+def _known(data: Mapping[str, Any], name: str, keys: Sequence[str]) -> None:
+    if odd := [key for key in data if key not in keys]:
+        raise InputError(
+            f"causal model: {name} has {odd[0]!r} in the JSON, which means nothing; known: {', '.join(keys)}"
+        )
 
 
 def _object(data: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -83,6 +83,10 @@ def hausdorff_from_nearest(nearest: float, compressions: Interval) -> float:
     return nearest + max(compressions)
 
 
+def _norms(given: Interval | None) -> dict[str, float]:
+    return {} if given is None else {"norm_1": given[0], "norm_2": given[1]}
+
+
 def _graded(value: float, gain: float, norm: float | None, number: str, symbol: str) -> float:
     """A bound over maps of gain > 1, from those over contractions: (2 - 1/gain) value + (1 - 1/gain) norm."""
     if gain <= 1 + _ROUNDING:
@@ -123,6 +127,7 @@ def circuit_distance_bound(
     """
     magnitudes("T1", delta_12=directed[0], delta_21=directed[1], behaviour=behaviour, weight=weight)
     _links("T1", *links)
+    magnitudes("T1", **_norms(signature_norms))
     one, two = links
     gain = max(two.noise_gain * one.signal_gain, one.noise_gain * two.signal_gain)
     norms: Sequence[float | None] = (None, None) if signature_norms is None else signature_norms
@@ -156,6 +161,7 @@ def representation_distance_bound(
     """
     magnitudes("T2", circuit_distance=circuit_distance)
     _links("T2", *links)
+    magnitudes("T2", **_norms(norms))
     one, two = links
     gain = max(two.signal_gain * one.noise_gain, one.signal_gain * two.noise_gain)
     sizes: Sequence[float | None] = (None, None) if norms is None else norms

@@ -49,6 +49,7 @@ def quadruples_needed(error: float, delta: float) -> int:
     738
     """
     inside("T5(a)", error=error, delta=delta)
+    holds("T5(a)", error > 1e-100, "an error that can be squared", error)
     return math.ceil(2 * math.log(2 / delta) / error**2)
 
 
