@@ -124,6 +124,8 @@ def cost(found: dict[str, Any]) -> Any:
         )
     axes.set_xlabel("circuits, queries or implementations")
     axes.set_ylabel("seconds, one core")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
