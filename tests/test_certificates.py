@@ -19,6 +19,8 @@ from congruity.report import html
 from congruity.results import DistanceTable
 from congruity.theory import bounds
 
+FEW: dict[str, Any] = {"n_bootstrap": 199, "n_permutations": 199}
+
 
 def of(result: cg.Congruity) -> dict[str, Guarantee]:
     return {one.number: one for one in result.certificate() if one.number}
@@ -29,7 +31,7 @@ def places(shift: float, n: int = 15, *, measure: str = "procrustes", seed: int 
     rng = np.random.default_rng(seed)
     found = rng.normal(size=(2 * n, 2)) + np.repeat([[0.0, 0.0], [shift, 0.0]], n, axis=0)
     table = DistanceTable(measure, cdist(found, found), tuple(map(str, range(2 * n))))
-    return found, cg.estimate(table, ["a"] * n + ["b"] * n)
+    return found, cg.estimate(table, ["a"] * n + ["b"] * n, **FEW)
 
 
 def test_overlapping_sides_bound_d_interp_by_the_compression_seen() -> None:
@@ -57,8 +59,8 @@ def test_a_reversal_within_the_brackets_of_the_distances_certifies_nothing() -> 
     exact = DistanceTable("spectral", values - 0.1 * (values == 1.05), tuple("abcd"))
     rough = DistanceTable("spectral", exact.values, tuple("abcd"), exact.values * 0.9, exact.values * 1.1)
     sides = ["a", "a", "b", "b"]
-    assert of(cg.estimate(exact, sides))["S2"].kind == "certain"
-    silent = of(cg.estimate(rough, sides))["S2"]
+    assert of(cg.estimate(exact, sides, **FEW))["S2"].kind == "certain"
+    silent = of(cg.estimate(rough, sides, **FEW))["S2"]
     assert silent.kind == "silent" and "certainly" in silent.says
 
 
@@ -66,7 +68,7 @@ def test_a_bound_in_units_of_kappa_holds_however_much_larger_kappa_is() -> None:
     points = np.array([0.0, 1.0, 100.0, 0.5])  # {0, 1, 100} sampled as {0, 1}, and {0.5} twice
     sample = np.array([0.0, 1.0, 0.5, 0.5])
     table = DistanceTable("procrustes", np.abs(sample[:, None] - sample), tuple("abcd"))
-    one = of(cg.estimate(table, ["a", "a", "b", "b"]))["S2"]
+    one = of(cg.estimate(table, ["a", "a", "b", "b"], **FEW))["S2"]
     assert isinstance(one.value, tuple) and one.value[1] * (points.max() - points.min()) >= 99.5
 
 
@@ -103,7 +105,7 @@ def made(n: int = 12) -> cg.Congruity:
     near = np.concatenate([models, *(model + 0.7 * rng.normal(size=(n, 2)) for model in models)])
     table = DistanceTable("procrustes", cdist(near, near), tuple(map(str, range(2 + 2 * n))))
     inner = DistanceTable("procrustes", table.values[2:, 2:], table.labels[2:])
-    result = cg.estimate(inner, ["a"] * n + ["b"] * n, base=["a"] * n + ["b"] * n)
+    result = cg.estimate(inner, ["a"] * n + ["b"] * n, base=["a"] * n + ["b"] * n, **FEW)
     return dataclasses.replace(result, closeness=closeness(table, (n, n), kl=0.01, intervention="resample"))
 
 
@@ -123,9 +125,9 @@ def test_laws_count_implementations_of_two_networks_and_networks_of_two_populati
     result = made()
     assert result.scope == "these two networks" and "12 and 12 implementations" in of(result)["T4(d)"].needs
     table, base = places(1.0)[1].table, [f"net {i // 3}" for i in range(30)]
-    populations = cg.estimate(table, ["a"] * 15 + ["b"] * 15, base=base)
+    populations = cg.estimate(table, ["a"] * 15 + ["b"] * 15, base=base, **FEW)
     assert "5 and 5 networks" in of(populations)["T4(d)"].needs
-    single = cg.estimate(table, ["a"] * 15 + ["b"] * 15, base=["x"] * 15 + [f"y{i}" for i in range(15)])
+    single = cg.estimate(table, ["a"] * 15 + ["b"] * 15, base=["x"] * 15 + [f"y{i}" for i in range(15)], **FEW)
     assert of(single)["T5(b)"].kind == "silent"
 
 
@@ -134,7 +136,7 @@ def test_what_needs_independent_or_equally_many_draws_is_silent_without() -> Non
     assert [paired[name].kind for name in ("H2", "T4(d)")] == ["silent", "silent"] and "T5(b)" not in paired
     table = places(1.0)[1].table
     uneven = [f"{side}{0 if i < 6 else i}" for side in "ab" for i in range(15)]
-    found = cg.estimate(table, ["a"] * 15 + ["b"] * 15, base=uneven)
+    found = cg.estimate(table, ["a"] * 15 + ["b"] * 15, base=uneven, **FEW)
     assert not found.balanced and of(found)["T4(d)"].kind == "silent" and "T5(b)" not in of(found)
 
 
@@ -166,7 +168,7 @@ def test_the_bracket_over_prompts_holds_the_distance_over_many_more() -> None:
         sides = [part - part.mean(axis=0) for part in (x, x @ turn + 0.5 * rng.normal(size=(m, 6)))]
         return [side @ side.T / np.square(side).sum() for side in sides]
 
-    many = [np.linalg.eigh(gram) for gram in grams(3000)]
+    many = [np.linalg.eigh(gram) for gram in grams(1200)]
     roots = [vectors[:, -6:] * np.sqrt(values[-6:]) for values, vectors in many]
     truth = float(cg.d_repr(*roots))
     found = over_prompts(*grams(200))

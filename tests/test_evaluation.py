@@ -13,6 +13,7 @@ import torch
 from typer.testing import CliRunner
 
 from congruity.algorithms import by_name
+from congruity.bench import implementations_beside
 from congruity.bench.entries import loaded
 from congruity.bench.implementations_beside import beside
 from congruity.cli import app
@@ -191,7 +192,7 @@ def test_compiled_parity_is_parity_exactly_and_not_counting() -> None:
     module = SwappableModule(net, sites=sites, name="compiled", width=5)
     family = by_name("permutation")
     same, other = (
-        evaluate(module, Interpretation(name, family.algorithm(name).causal(5)), pairs=200, n_random=5)
+        evaluate(module, Interpretation(name, family.algorithm(name).causal(5)), pairs=100, n_random=3)
         for name in ("parity", "count")
     )
     assert same.changing.value == same.joint.value == 1.0 and max(same.random) < 0.5
@@ -363,8 +364,9 @@ def test_the_command_refuses_in_one_sentence(
     assert isinstance(found.exception, CongruityError) and message in str(found.exception)
 
 
-def test_the_command_of_the_readme_runs_and_tells_parity_from_counting() -> None:
+def test_the_command_of_the_readme_runs_and_tells_parity_from_counting(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tracr")
+    monkeypatch.setattr(implementations_beside, "_MOST", 40)
     few = ("--pairs", 40, "--random", 3, "--json")
     found = json.loads(run("rasp:permutation/parity", "--against", "rasp:permutation/count", *few).output)
     assert found["accuracy"]["value"] == 1.0 and found["changing"]["value"] < 0.8

@@ -31,7 +31,7 @@ HALF_ADDER = CausalModel(
     BITS, {"carry": lambda a, b: a & b, "sum": lambda a, b: a ^ b, "n": lambda carry, sum: 2 * carry + sum}, ("n",)
 )
 seeds = st.integers(0, 2**32 - 1)
-draws = settings(max_examples=60, deadline=None, derandomize=True)
+draws = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 def random_model(rng: np.random.Generator, nodes: int = 3, size: int = 2) -> CausalModel:

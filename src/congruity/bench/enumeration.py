@@ -70,7 +70,7 @@ def measured(seed: int = 0, small: bool = False, progress: Progress = silent) ->
         signatures = random.normal(size=(n, 3, 200))
         return lambda: equivalence.procrustes(signatures)
 
-    sizes = tuple(100 * scale * 2**k for k in range(4))
+    sizes = tuple((25 if small else 400) * 2**k for k in range(4))
     cases: dict[str, tuple[str, str, tuple[int, ...], Callable[[int], Callable[[], object]]]] = {
         "implementation set": ("circuits", "|K| |Pi| |Q|", (1, 2, 4, 8, 16), search),
         "error of an alignment": ("queries", "|Q|", tuple(scale * 4**k for k in range(1, 6)), error),
