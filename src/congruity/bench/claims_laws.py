@@ -14,6 +14,11 @@ def _points(random: np.random.Generator) -> tuple[int, Floats]:
     return n, metric(random, n)
 
 
+def _two_laws(random: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    n, table = _points(random)
+    return table, law(random, n), law(random, n)
+
+
 def _equal_laws(random: np.random.Generator) -> Drawn:
     n, table = _points(random)
     p = law(random, n)
@@ -45,8 +50,8 @@ def _literal(random: np.random.Generator) -> Drawn:
 
 
 def _witness(random: np.random.Generator) -> Drawn:
-    n, table = _points(random)
-    p, q = law(random, n), law(random, n)
+    table, p, q = _two_laws(random)
+    n = len(table)
     found = equivalence.congruity(table, p, q)
     closer = np.array(
         [
@@ -75,8 +80,7 @@ def _total_variation(random: np.random.Generator) -> Drawn:
         places = np.array([0.0, -1.0, 1.0])
         table, p, q = np.abs(places[:, None] - places), np.array([1 - t, t, 0]), np.array([1 - t, 0, t])
     else:
-        n, table = _points(random)
-        p, q = law(random, n), law(random, n)
+        table, p, q = _two_laws(random)
     found = equivalence.congruity(table, p, q)
     t = found.total_variation
     return Drawn(
@@ -101,13 +105,13 @@ def _least_min(random: np.random.Generator) -> Drawn:
         shared = np.full(leaves, (1 - t) / leaves)
         p, q = np.r_[shared, t, 0.0], np.r_[shared, 0.0, t]
     else:
-        n, table = _points(random)
-        p, q = law(random, n), law(random, n)
+        table, p, q = _two_laws(random)
     found = equivalence.congruity(table, p, q)
     t = found.total_variation
     return Drawn(
         {
             "": (bounds.least_score_min(t), found.score_min),
+            "from one chance": (bounds.total_variation_from_chance(found.p_within[0]), t),
         },
         {
             "1 - t^2 (2 - t), as for C": (bounds.least_score(t), found.score_min),
@@ -132,8 +136,7 @@ def _identity_of_min(random: np.random.Generator) -> Drawn:
 
 
 def _ball_divergence(random: np.random.Generator) -> Drawn:
-    n, table = _points(random)
-    p, q = law(random, n), law(random, n)
+    table, p, q = _two_laws(random)
     if random.random() < 0.3:  # two points far apart, one each: the only ball that differs holds everything
         table, p, q = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([1.0, 0.0]), np.array([0.0, 1.0])
     found = equivalence.congruity(table, p, q)
@@ -270,8 +273,8 @@ def _perturbed(random: np.random.Generator) -> Drawn:
         table, p, q = np.abs(places[:, None] - places), np.array([0.1, 0.9, 0.0]), np.array([0.0, 0.0, 1.0])
         other = table + np.array([[0, 1, -1], [1, 0, -1], [-1, -1, 0]]) * epsilon
     else:
-        n, table = _points(random)
-        p, q = law(random, n), law(random, n)
+        table, p, q = _two_laws(random)
+        n = len(table)
         epsilon = float(random.choice([0.05, 0.5, 1.0]))
         noise = np.triu(random.choice([-1.0, 1.0], size=(n, n)) * epsilon, 1)
         other = np.maximum(table + noise + noise.T, 0.0)
