@@ -22,7 +22,8 @@ from congruity.theory import CausalModel, bounds, equivalence, interpretation
 from congruity.theory.abstraction import Conflict, abstraction_error, forced, largest_difference, zero_one
 from congruity.theory.alignment import Alignment
 from congruity.theory.chain import Chain, best_link, column_norm, link
-from congruity.theory.interpretation import Circuits, alignment_count, every_alignment, implementations
+from congruity.theory.circuits import Circuits
+from congruity.theory.interpretation import alignment_count, every_alignment, implementations
 from congruity.theory.queries import Interchanges, Settings
 from congruity.theory.tables import domains, from_json, tabulated, to_json
 
@@ -598,7 +599,7 @@ def test_what_the_pipeline_estimates_from_samples_converges_to_the_exact_congrui
 def test_the_theory_is_importable_alone_with_numpy_only() -> None:
     code = (
         "import sys; before = set(sys.modules);"
-        "from congruity.theory import abstraction, bounds, chain, equivalence, interpretation, queries, tables;"
+        "from congruity.theory import abstraction, bounds, chain, circuits, equivalence, interpretation, queries, tables;"
         "new = {m.split('.')[0] for m in set(sys.modules) - before};"
         "print(sorted(new - set(sys.stdlib_module_names) - {'numpy', 'congruity', 'array_api_compat'}));"
         "print(sorted(m for m in sys.modules if m.startswith('congruity.') and not m.startswith('congruity.theory')"

@@ -12,7 +12,8 @@ from congruity.protocols import Progress, silent
 from congruity.theory import CausalModel, equivalence
 from congruity.theory.abstraction import abstraction_error
 from congruity.theory.alignment import Alignment
-from congruity.theory.interpretation import Circuits, every_alignment, implementations
+from congruity.theory.circuits import Circuits
+from congruity.theory.interpretation import every_alignment, implementations
 from congruity.theory.queries import Interchanges
 
 _BITS = (0, 1)
