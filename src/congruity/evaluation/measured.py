@@ -14,7 +14,7 @@ from congruity.evaluation.interpretation import Cells, Interpretation
 from congruity.evaluation.truth import Swappable, Swaps, Truth
 from congruity.protocols import Progress, silent
 from congruity.theory import CausalModel
-from congruity.theory.alignment import Alignment
+from congruity.theory.alignment import require_disjoint
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _drawn(cells: Cells, places: Sequence[str], random: np.random.Generator) -> 
 
 
 def _check(cells: Cells, model: CausalModel, network: Swappable) -> None:
-    Alignment(cells, {name: np.minimum for name in cells})  # raises where cells are empty or overlap
+    require_disjoint(cells)
     if unlike := sorted(set(cells) ^ set(model.inner)):
         raise InputError(f"evaluate: the alignment and the inner variables differ in {unlike[0]}")
     known = set(network.places)

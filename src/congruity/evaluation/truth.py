@@ -116,9 +116,9 @@ class Truth:
 
     def _swaps(self, names: NDArray[np.bool_], random: np.random.Generator) -> Swaps:
         base, source = (self._inputs(len(names), random) for _ in range(2))
-        there = self.model.solve(self._values(source))
-        where = dict(zip(self.model.inner, names.T, strict=True))
-        solved = self.model.solve(self._values(base), do={name: there[name] for name in where}, where=where)
+        inner = self.model.inner
+        where = dict(zip(inner, names.T, strict=True))
+        solved = self.model.interchange(self._values(base), self._values(source), inner, where=where)
         return Swaps(base, source, names, self._answers(solved))
 
     def _inputs(self, count: int, random: np.random.Generator) -> Codes:

@@ -15,6 +15,18 @@ Values = Mapping[str, Array]
 Map = Callable[..., Any]
 
 
+def require_disjoint(cells: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise `InputError` for a cell that is empty, or for a part that is in two."""
+    seen: dict[str, str] = {}
+    for name, cell in cells.items():
+        if not cell:
+            raise InputError(f"alignment: the cell of {name} is empty; name at least one low-level variable")
+        for part in cell:
+            if part in seen:
+                raise InputError(f"alignment: {part} is in the cells of {seen[part]} and of {name}; cells overlap")
+            seen[part] = name
+
+
 @dataclass(frozen=True)
 class Alignment:
     """Which low-level variables stand for which high-level ones, and how their values are read.
@@ -38,14 +50,8 @@ class Alignment:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cells", {name: tuple(cell) for name, cell in self.cells.items()})
-        seen: dict[str, str] = {}
+        require_disjoint(self.cells)
         for name, cell in self.cells.items():
-            if not cell:
-                raise InputError(f"alignment: the cell of {name} is empty; name at least one low-level variable")
-            for part in cell:
-                if part in seen:
-                    raise InputError(f"alignment: {part} is in the cells of {seen[part]} and of {name}; cells overlap")
-                seen[part] = name
             if len(cell) > 1 and name not in self.maps:
                 raise InputError(f"alignment: the cell of {name} holds {len(cell)} variables and has no map to a value")
         if odd := sorted(set(self.maps) - set(self.cells)):

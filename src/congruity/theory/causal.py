@@ -155,15 +155,24 @@ class CausalModel:
             values[name] = np.where(chosen[name], set_to[name], found) if name in chosen else found
         return values
 
-    def interchange(self, base: Mapping[str, Any], source: Mapping[str, Any], names: Sequence[str]) -> dict[str, Array]:
+    def interchange(
+        self,
+        base: Mapping[str, Any],
+        source: Mapping[str, Any],
+        names: Sequence[str],
+        *,
+        where: Mapping[str, Any] | None = None,
+    ) -> dict[str, Array]:
         """Return every variable on ``base`` where ``names`` have the values that they take on ``source``.
+
+        ``where`` is as in `solve`: for some of the names the queries on which they do.
 
         Source: Geiger et al. 2021, arXiv 2106.02997 (interchange interventions).
         """
         there = self.solve(source)
         if unknown := [name for name in names if name not in there]:
             raise InputError(f"causal model: no variable is named {unknown[0]}; known: {', '.join(self.variables)}")
-        return self.solve(base, do={name: there[name] for name in names})
+        return self.solve(base, do={name: there[name] for name in names}, where=where)
 
     def every_input(self) -> dict[str, Array]:
         """Return all combinations of input values, the last input fastest.

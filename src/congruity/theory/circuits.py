@@ -142,12 +142,12 @@ class Circuits:
         rows = np.arange(len(self))[:, None]
         n = len(next(iter(inputs.values())))
         for name, parents in self.parents.items():
-            place: Any = np.zeros((1, n), dtype=np.intp)
-            for parent in parents:
-                place = place * sizes[parent] + values[parent]
             if name in do and name not in where:
                 values[name] = do[name]
                 continue
+            place: Any = np.zeros((1, n), dtype=np.intp)
+            for parent in parents:
+                place = place * sizes[parent] + values[parent]
             gates = self.gates[name]
             found = gates[:, place[0]] if len(place) == 1 else gates.ravel()[place + rows * gates.shape[1]]
             values[name] = np.where(where[name], do[name], found) if name in do else found

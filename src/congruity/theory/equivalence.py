@@ -109,7 +109,7 @@ def d_interp(table: ArrayLike, side: ArrayLike) -> Interpretive:
     distances, first = _checked(table, side)
     across = distances[np.ix_(first, ~first)]
     sides = [np.flatnonzero(first), np.flatnonzero(~first)]
-    widest = [eccentricities(distances[np.ix_(rows, rows)]) for rows in sides]
+    widest = [distances[np.ix_(rows, rows)].max(axis=1) for rows in sides]
     return Interpretive(
         float(max(across.min(axis=1).max(), across.min(axis=0).max())),
         (float(widest[0].max()), float(widest[1].max())),

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from congruity.errors import InputError
-from congruity.theory.alignment import Alignment
+from congruity.theory.alignment import require_disjoint
 from congruity.theory.causal import CausalModel
 from congruity.theory.circuits import Circuits, Codes
 from congruity.theory.queries import Interchanges
@@ -189,7 +189,7 @@ def _check(finite: CausalModel, circuits: Circuits, alignments: Sequence[Cells],
     for cells in alignments:
         if set(cells) != set(finite.variables) or {p for c in cells.values() for p in c} - set(circuits.parents):
             raise InputError(f"implementations: the alignment {dict(cells)} names unknown variables, or not all")
-        Alignment(cells, {name: np.minimum for name in cells})  # raises where cells are empty or overlap
+        require_disjoint(cells)
 
 
 def _read(states: Mapping[str, Codes], cell: Sequence[tuple[str, int]], expected: Codes, values: int) -> Codes:

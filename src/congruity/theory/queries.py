@@ -99,8 +99,9 @@ class Interchanges:
 
     def run(self, model: CausalModel, swapped: Mapping[str, Array]) -> dict[str, Array]:
         """Return a model's values, with its own variables swapped where they are said to be."""
-        there = model.solve(self.source)
-        return model.solve(self.base, do={name: there[name] for name in swapped}, where=swapped)
+        if not swapped:
+            return model.solve(self.base)
+        return model.interchange(self.base, self.source, list(swapped), where=swapped)
 
     def described(self, query: int) -> dict[str, Any]:
         """Return a query's inputs and, where any are, the variables swapped and the inputs they come from."""

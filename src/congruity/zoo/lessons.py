@@ -133,9 +133,8 @@ class Lessons:
 
     def interchanged(self, base: Tokens, source: Tokens, variables: NDArray[np.bool_]) -> Interchange:
         """Return the interchange of variables, (pairs, variables) truth values, for each pair."""
-        there = self.model.solve(inputs(source))
-        do = {name: there[name] for name in self.variables}
-        solved = self.model.solve(inputs(base), do=do, where=dict(zip(self.variables, variables.T, strict=True)))
+        where = dict(zip(self.variables, variables.T, strict=True))
+        solved = self.model.interchange(inputs(base), inputs(source), self.variables, where=where)
         edited = self.model.answers(solved).astype(np.int64)
         return Interchange(base, source, variables, edited, self.answers(base))
 
