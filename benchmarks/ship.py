@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from congruity.bench import shipped, trained_networks
-from congruity.protocols import silent
-from congruity.store import write_bytes
+from congruity._base.files import write_bytes
+from congruity._base.progress import silent
+from congruity.bench.ground_truth import trained as trained_networks
+from congruity.known import shipped
 
 TARGET = Path(shipped.__file__).parent / "default_zoo.npz"
 

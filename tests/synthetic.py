@@ -11,20 +11,23 @@ from typing import Any, Literal
 
 import numpy as np
 
-from congruity.results import Comparison, Congruity, DistanceTable, Verdict
+from congruity._base.arrays import Floats
 from congruity.values import (
     Behaviour,
     Check,
     Circuit,
+    Comparison,
+    Congruity,
+    DistanceTable,
     Edit,
     Fingerprint,
-    Floats,
     Gates,
     Implementation,
     ModelCard,
     Queries,
     Scores,
     Site,
+    Verdict,
 )
 
 GATES = Gates()

@@ -9,36 +9,48 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from congruity import distances, finders, interventions, models, tasks
-    from congruity.discovery import discover
+    from congruity.comparison.arrays import d_repr, pairwise
+    from congruity.comparison.matrix import CongruityMatrix, matrix
     from congruity.errors import CongruityError
-    from congruity.family import CongruityMatrix, matrix
-    from congruity.fingerprints import fingerprint
-    from congruity.implement import Budget
     from congruity.inference import estimate
-    from congruity.measure import d_repr, pairwise
     from congruity.models import TorchModule, load_model
     from congruity.pipeline import compare
-    from congruity.results import Certified, Congruity, DistanceTable
-    from congruity.values import Circuit, Examples, Fingerprint, Gates, Implementation, Site
+    from congruity.sampling.discover import discover
+    from congruity.sampling.fingerprint import fingerprint
+    from congruity.values import (
+        Budget,
+        Certified,
+        Circuit,
+        Congruity,
+        DistanceTable,
+        Examples,
+        Fingerprint,
+        Gates,
+        Implementation,
+        Site,
+    )
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "congruity.discovery": ("discover",),
+    "congruity.sampling.discover": ("discover",),
     "congruity.errors": ("CongruityError",),
     "congruity.inference": ("estimate",),
-    "congruity.family": ("CongruityMatrix", "matrix"),
-    "congruity.implement": ("Budget",),
-    "congruity.measure": ("d_repr", "pairwise"),
+    "congruity.comparison.matrix": ("CongruityMatrix", "matrix"),
+    "congruity.comparison.arrays": ("d_repr", "pairwise"),
     "congruity.models": ("TorchModule", "load_model"),
-    "congruity.fingerprints": ("fingerprint",),
+    "congruity.sampling.fingerprint": ("fingerprint",),
     "congruity.pipeline": ("compare",),
-    "congruity.results": ("Certified", "Congruity", "DistanceTable", "HeldOut"),
     "congruity.values": (
+        "Budget",
+        "Certified",
         "Circuit",
+        "Congruity",
+        "DistanceTable",
         "Examples",
         "Fingerprint",
         "Gates",
+        "HeldOut",
         "Implementation",
         "Site",
     ),

@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 
 from congruity import distances
+from congruity._base.progress import Progress, silent
+from congruity.comparison.sensitivity import examined
+from congruity.comparison.sequential import until_decided
 from congruity.errors import InputError, NotApplicableError
-from congruity.fingerprints import fingerprint
-from congruity.implement import Budget
 from congruity.inference import check_settings
-from congruity.protocols import Distance, Model, Progress, Task, silent
-from congruity.results import Comparison, Congruity
-from congruity.sensitivity import examined
-from congruity.sequential import until_decided
-from congruity.subject import loaded
-from congruity.values import Fingerprint
+from congruity.protocols import Distance, Model, Task
+from congruity.sampling.fingerprint import fingerprint
+from congruity.sampling.prepare import loaded
+from congruity.values import Budget, Comparison, Congruity, Fingerprint
 
 
 def compare(
@@ -47,8 +46,8 @@ def compare(
         folds: groups of prompts, of which one at a time is left out for the error of T over prompts; 0 for none, as
             each costs as much as the comparison itself. Two halves are always measured, for the reliability.
         looks: implementations a side at which to look until the question is decided, such as
-            ``congruity.sequential.LOOKS``; ``alpha`` is then that of all looks together. Models make as many as are
-            needed, fingerprints give their first ones. None: all there are, once.
+            ``congruity.comparison.sequential.LOOKS``; ``alpha`` is then that of all looks together. Models make as many
+            as are needed, fingerprints give their first ones. None: all there are, once.
         paired: make the edits of ``a`` in ``b``, a model of the same architecture, instead of drawing others: how alike
             both respond is then in `Congruity.paired`, and no verdict rests on independent draws.
         seed: of the permutations, the bootstrap and, for models, the fingerprints.

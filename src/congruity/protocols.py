@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from congruity.results import DistanceTable
-from congruity.values import Edit, Examples, Floats, ModelCard, Outputs, Scores, Site
+from congruity._base.arrays import Floats
+from congruity._base.progress import Progress
+from congruity.values import DistanceTable, Edit, Examples, ModelCard, Outputs, Scores, Site, Traits
 
 
 class Task(Protocol):
@@ -94,29 +94,3 @@ class Distance(Protocol):
     def parameters(self) -> dict[str, Any]: ...
 
     def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable: ...
-
-
-@dataclass(frozen=True)
-class Traits:
-    """What a distance declares, and its contract tests hold it to.
-
-    ``range`` is of representations that are centred and of unit norm, as `congruity.pairwise` and fingerprints pass
-    them. Every distance is a dissimilarity: 0 is closest, unless ``larger_is_closer``.
-    """
-
-    metric: bool
-    symmetric: bool
-    invariances: frozenset[str]  # of {"orthogonal", "permutation", "padding", "scaling", "translation", "invertible"}
-    range: tuple[float, float]
-    reference: str
-    larger_is_closer: bool = False
-
-
-class Progress(Protocol):
-    """Told how far a stage is: ``progress("implementations", 3, 20)``."""
-
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """A `Progress` that shows nothing."""

@@ -10,12 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from congruity._registry import lookup
-from congruity._versions import machine, versions
-from congruity.bench import circuits, distances, entries, ground_truth, inference, theory
-from congruity.clock import peak_rss_mb
+from congruity._base.clock import peak_rss_mb
+from congruity._base.progress import Progress
+from congruity._base.registry import lookup
+from congruity._base.versions import machine, versions
+from congruity.bench.distances import benchmark as distances
+from congruity.bench.ground_truth import benchmark as ground_truth
+from congruity.bench.ground_truth import plugins as entries
+from congruity.bench.inference import benchmark as inference
+from congruity.bench.sampling import benchmark as circuits
+from congruity.bench.theorems import benchmark as theory
 from congruity.errors import InputError
-from congruity.protocols import Progress
 
 
 @dataclass(frozen=True)

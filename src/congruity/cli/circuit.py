@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from congruity._bars import progress_bars
 from congruity.cli.app import Json, Prompts, Quiet, Seed, TaskName, app
 from congruity.cli.output import print_json
+from congruity.cli.progress import progress_bars
 
 
 @app.command()
@@ -31,11 +31,13 @@ def circuit(
     quiet: Quiet = False,
 ) -> None:
     """Find the sites that a task needs, and measure what they recover alone."""
-    from congruity import discovery, finders, interventions, store, tasks
-    from congruity.circuit_file import to_mib
-    from congruity.clock import Clock
+    from congruity import finders, interventions, tasks
+    from congruity._base import files
+    from congruity._base.clock import Clock
     from congruity.models import load_model
     from congruity.report import circuit_figures, circuit_page
+    from congruity.sampling import discover as discovery
+    from congruity.store.circuits import to_mib
     from congruity.values import Gates
 
     chosen = tasks.by_name(task, n=prompts, seed=seed)
@@ -63,12 +65,12 @@ def circuit(
     page = circuit_page.page(shown).encode()
     drawings = {kind: circuit_figures.saved(shown, kind) for kind in ("svg", "pdf")}
     parallel = bool(getattr(loaded, "parallel_attn_mlp", False))
-    path = store.write_json(
+    path = files.write_json(
         to_mib(found, loaded.card, parallel_attn_mlp=parallel, settings=settings), out / "circuit.json"
     )
-    report = store.write_bytes(page, out / "circuit.html")
+    report = files.write_bytes(page, out / "circuit.html")
     for kind, content in drawings.items():
-        store.write_bytes(content, out / f"circuit.{kind}")
+        files.write_bytes(content, out / f"circuit.{kind}")
     if json_output:
         seconds = {stage: round(value, 2) for stage, value in clock.seconds.items()}
         print_json(circuit_page.to_dict(shown) | {"path": str(path), "report": str(report), "seconds": seconds})

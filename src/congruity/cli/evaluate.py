@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from congruity._bars import progress_bars
 from congruity.cli.app import Json, Quiet, Seed, app
 from congruity.cli.output import print_json, print_rows
+from congruity.cli.progress import progress_bars
 
 if TYPE_CHECKING:
     from congruity.evaluation import Evaluation, Interpretation, Share, Swappable
@@ -55,7 +55,7 @@ def _interpretation(against: str) -> Interpretation:
     from congruity.evaluation import Interpretation, read_interpretation
 
     if against.startswith("rasp:"):
-        from congruity import algorithms
+        from congruity.known import algorithms
 
         family, algorithm = _names(against)
         chosen = algorithms.by_name(family)
@@ -70,23 +70,23 @@ def _interpretation(against: str) -> Interpretation:
 
 
 def _network(spec: str, interpretation: Interpretation, sites: list[str]) -> Swappable:
-    from congruity._optional import require
+    from congruity._base.optional import require
     from congruity.errors import InputError
 
-    module = require("congruity.models.swappable", "congruity[models]", "evaluate").SwappableModule
+    module = require("congruity.known.networks.interchangeable", "congruity[models]", "evaluate").SwappableModule
     width, outputs = len(interpretation.model.inputs), len(interpretation.model.outputs)
     if spec.startswith("zoo:"):
         return _of_zoo(spec)
     if spec.startswith("rasp:"):
-        from congruity.models.compiled import Compiled
-        from congruity.models.tracr import compiled
+        from congruity.known.networks.compiled import Compiled
+        from congruity.known.networks.tracr import compiled
 
         family, algorithm = _names(spec)
         net: Any = Compiled(compiled(family, algorithm, width))
         heads = {f"blocks.{i}.attn.z": len(block.attn.query) for i, block in enumerate(net.layers)}
         chosen = heads | {f"blocks.{i}.mlp": 1 for i in range(len(net.layers))}
     elif spec.endswith(".json"):
-        from congruity.models.causal import CausalNetwork
+        from congruity.known.networks.causal import CausalNetwork
 
         model = _interpretation(spec).model
         if list(model.inputs) != list(interpretation.model.inputs):
@@ -104,10 +104,10 @@ def _network(spec: str, interpretation: Interpretation, sites: list[str]) -> Swa
 
 
 def _of_zoo(spec: str) -> Swappable:
-    from congruity._optional import require
+    from congruity._base.optional import require
     from congruity.errors import InputError, UnknownNameError
 
-    family = require("congruity.zoo", "congruity[models]", "the zoo")
+    family = require("congruity.known.zoo", "congruity[models]", "the zoo")
     parts = spec.removeprefix("zoo:").split("/", 2)
     if len(parts) != 3:
         raise InputError(f"{spec}: a network of a zoo is zoo:PRESET/WAY/NETWORK")
@@ -117,7 +117,7 @@ def _of_zoo(spec: str) -> Swappable:
         for index in range(batch.job.count):
             names.append(f"{batch.job.name}-{index}")
             if names[-1] == name:
-                from congruity.zoo.swappable import SwappableNetwork
+                from congruity.known.zoo.interchangeable import SwappableNetwork
 
                 network: Swappable = SwappableNetwork(batch.networks.only([index]), spec)
                 return network
@@ -128,7 +128,7 @@ def _of_zoo(spec: str) -> Swappable:
 
 
 def _of_file(spec: str) -> Any:
-    from congruity.bench.entries import loaded
+    from congruity._base.plugins import loaded
     from congruity.errors import InputError
 
     place, colon, name = spec.rpartition(":")
@@ -188,7 +188,7 @@ def _beside(against: str, network: Swappable, seed: int, progress: Any) -> list[
     """Distances to the implementations that come with the package; None for interpretations that have none."""
     if not against.startswith("rasp:"):
         return None
-    from congruity.bench.implementations_beside import beside
+    from congruity.known.nearest import beside
 
     return beside(network, _names(against)[0], seed=seed, progress=progress)
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from congruity._bars import progress_bars
 from congruity.cli.app import Count, Json, Prompts, Quiet, Seed, TaskName, app
 from congruity.cli.output import print_json, print_rows, print_table, print_timing, summary
+from congruity.cli.progress import progress_bars
 
 Strength = Annotated[
     list[float] | None,
@@ -39,8 +39,8 @@ def demo(
     seed: Seed = 0,
 ) -> None:
     """Compare SmolLM2-135M with Gemma-3-270M on indirect object identification, with three controls."""
-    from congruity import store
-    from congruity.demo import conclusions, run_demo
+    from congruity._base import files
+    from congruity.cli.demo import conclusions, run_demo
     from congruity.report import html
 
     with progress_bars(quiet) as progress:
@@ -55,10 +55,10 @@ def demo(
         floor_seconds=result.floor_seconds,
         conclusions=lines,
     )
-    store.write_bytes(page.encode(), report)
+    files.write_bytes(page.encode(), report)
     result.seconds["report"] = time.perf_counter() - start
     data = result.to_dict(report)
-    store.write_json(data, out / "result.json")
+    files.write_json(data, out / "result.json")
     if json_output:
         print_json(data)
         return
@@ -101,14 +101,14 @@ def fingerprint(
     quiet: Quiet = False,
 ) -> None:
     """Make a model's fingerprint: what it contributes to any comparison, in one small file."""
-    from congruity import finders, interventions, store, tasks
-    from congruity.clock import Clock
-    from congruity.copies import fingerprint_of_copies
+    from congruity import finders, interventions, tasks
+    from congruity._base.clock import Clock
     from congruity.errors import InputError, StoreError
-    from congruity.fingerprints import fingerprint as make
-    from congruity.implement import Budget
     from congruity.models import load_model
-    from congruity.values import Fingerprint, Gates
+    from congruity.sampling.fingerprint import fingerprint as make
+    from congruity.sampling.weight_copies import fingerprint_of_copies
+    from congruity.store import fingerprints as store
+    from congruity.values import Budget, Fingerprint, Gates
 
     if out.suffix != store.SUFFIX:
         raise StoreError(f"{out}: a fingerprint's file name ends in {store.SUFFIX}")
@@ -193,16 +193,17 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Decide whether two sides share an interpretation, as far as their implementations show."""
-    from congruity import distances, interventions, pipeline, store, tasks
+    from congruity import distances, interventions, pipeline, tasks
+    from congruity._base import files
+    from congruity.comparison.sequential import LOOKS
     from congruity.errors import InputError
-    from congruity.implement import Budget
     from congruity.inference import standing
     from congruity.report import html
-    from congruity.sequential import LOOKS
+    from congruity.values import Budget
 
     measure = distances.by_name(distance)
     chosen = tasks.by_name(task, n=prompts, seed=seed)
-    known = [[store.read_json(path) for path in paths or ()] for paths in (equivalent, different)]
+    known = [[files.read_json(path) for path in paths or ()] for paths in (equivalent, different)]
     for other in (*known[0], *known[1]):
         standing(other, equivalent=[other], different=[])  # refused now rather than after the work
     options: dict[str, Any] = {} if n is None else {"n": n}
@@ -232,11 +233,11 @@ def compare(
         except InputError as error:  # known comparisons of another kind: no reason to lose this one
             result = replace(result, warnings=(*result.warnings, f"no place among the known comparisons: {error}"))
             comparison = replace(comparison, result=result)
-    report = store.write_bytes(
+    report = files.write_bytes(
         html.page([comparison], title=f"{result.names[0]} and {result.names[1]}").encode(), out / "report.html"
     )
     data = result.to_dict() | {"report": str(report)} | ({} if placed is None else {"standing": asdict(placed)})
-    store.write_json(data, out / "result.json")
+    files.write_json(data, out / "result.json")
     if json_output:
         print_json(data)
     else:
@@ -267,7 +268,7 @@ def matrix(
     quiet: Quiet = False,
 ) -> None:
     """Compare all pairs of several models, with the error rate controlled over all of them."""
-    from congruity import family
+    from congruity.comparison import matrix as family
     from congruity.errors import InputError
     from congruity.report.wording import interval, number, p_value, printable
 

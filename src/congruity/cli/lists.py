@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from congruity._bars import progress_bars
 from congruity.cli.app import Json, Quiet, Seed, TaskName, app
 from congruity.cli.output import first_line, print_json, print_rows
+from congruity.cli.progress import progress_bars
 
 
 @app.command()
@@ -49,11 +49,11 @@ def doctor(
     quiet: Quiet = False,
 ) -> None:
     """Run the self-tests that precede every fingerprint, alone."""
-    from congruity import doctor as checks
     from congruity import tasks as family
     from congruity.errors import ModelError
     from congruity.interventions import Resample
     from congruity.models import load_model
+    from congruity.sampling import selftests as checks
 
     with progress_bars(quiet) as progress:
         progress("load", 0, 1)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from congruity._bars import progress_bars
 from congruity.cli.app import Json, Quiet, Seed, app
 from congruity.cli.output import print_json, print_rows
+from congruity.cli.progress import progress_bars
 
 if TYPE_CHECKING:
-    from congruity.zoo import Batch
-    from congruity.zoo.gates import Gates
+    from congruity.known.zoo import Batch
+    from congruity.known.zoo.criteria import Gates
 
 zoo = typer.Typer(help="Networks whose algorithm is known: train, list and check them.", no_args_is_help=True)
 app.add_typer(zoo, name="zoo")
@@ -37,7 +37,7 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train what is not there yet of a zoo; an interrupted training goes on where it was."""
-    from congruity.engine import cores
+    from congruity._base.engine import cores
 
     family = _family()
     chosen = family.by_preset(preset)
@@ -106,9 +106,9 @@ def check(
 
 
 def _family() -> Any:
-    from congruity._optional import require
+    from congruity._base.optional import require
 
-    return require("congruity.zoo", "congruity[models]", "the zoo")
+    return require("congruity.known.zoo", "congruity[models]", "the zoo")
 
 
 def _checked(family: Any, preset: Any, way: str, seed: int, progress: Any) -> Iterator[dict[str, Any]]:

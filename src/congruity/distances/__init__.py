@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from congruity._registry import lookup
+from congruity._base.registry import lookup
 from congruity.distances.cca import CCA
 from congruity.distances.cka import CKA
 from congruity.distances.cka_debiased import CKADebiased

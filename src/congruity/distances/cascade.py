@@ -14,16 +14,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from congruity import _checks
-from congruity._digest import digest
+from congruity._base import checks as _checks
+from congruity._base.arrays import Floats
+from congruity._base.digest import digest
+from congruity._base.engine import each
+from congruity._base.progress import Progress, silent
 from congruity.distances.gram import square_roots
 from congruity.distances.procrustes import squared_procrustes
 from congruity.distances.spectral_pairs import Pairs, midpoint, place
-from congruity.engine import each
 from congruity.errors import InputError
-from congruity.protocols import Progress, silent
-from congruity.results import DistanceTable
-from congruity.values import Floats
+from congruity.values import DistanceTable
 
 
 class _Unit(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from congruity._base.progress import Progress
 from congruity.distances.gram import SHAPE_ONLY, Array, centred, one_minus_cosines
-from congruity.protocols import Progress, Traits
-from congruity.results import DistanceTable
+from congruity.values import DistanceTable, Traits
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 from array_api_compat import array_namespace, device, to_device
 from numpy.typing import NDArray
 
+from congruity._base.arrays import Floats
+from congruity._base.progress import Progress
 from congruity.errors import InputError
-from congruity.protocols import Progress
-from congruity.values import Floats
 
 Array = Any  # of any namespace with the array API
 

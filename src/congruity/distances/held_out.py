@@ -7,12 +7,12 @@ import contextlib
 import numpy as np
 from numpy.typing import NDArray
 
-from congruity import _checks
+from congruity._base import checks as _checks
+from congruity._base.arrays import Floats
+from congruity._base.engine import one_blas_thread
 from congruity.distances.spectral_pairs import Pairs
-from congruity.engine import one_blas_thread
 from congruity.errors import InputError
-from congruity.results import HeldOut
-from congruity.values import Floats
+from congruity.values import HeldOut
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
+from congruity._base.progress import Progress
 from congruity.distances.gram import SHAPE_ONLY, Array, centred, one_minus_cosines, squared_distances, to_host
 from congruity.errors import InputError
-from congruity.protocols import Progress, Traits
-from congruity.results import DistanceTable
+from congruity.values import DistanceTable, Traits
 
 
 @dataclass(frozen=True)

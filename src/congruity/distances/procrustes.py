@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
+from congruity._base.arrays import Floats
+from congruity._base.engine import each
+from congruity._base.progress import Progress, silent
 from congruity.distances.gram import Array, square_roots, to_host
-from congruity.engine import each
-from congruity.protocols import Progress, Traits, silent
-from congruity.results import DistanceTable
-from congruity.values import Floats
+from congruity.values import DistanceTable, Traits
 
 
 @dataclass(frozen=True)

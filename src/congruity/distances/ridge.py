@@ -10,11 +10,11 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from congruity._random import stream
+from congruity._base.progress import Progress
+from congruity._base.streams import stream
 from congruity.distances.gram import SHAPE_ONLY, Array, on_device_of, to_host
 from congruity.errors import InputError, UnknownNameError
-from congruity.protocols import Progress, Traits
-from congruity.results import DistanceTable
+from congruity.values import DistanceTable, Traits
 
 Indices = NDArray[np.intp]
 R2 = Literal["variance_weighted", "uniform"]

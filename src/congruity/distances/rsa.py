@@ -7,10 +7,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from congruity._base.progress import Progress
 from congruity.distances.gram import SHAPE_ONLY, Array, on_device_of, one_minus_cosines, squared_distances, to_host
 from congruity.errors import InputError, UnknownNameError
-from congruity.protocols import Progress, Traits
-from congruity.results import DistanceTable
+from congruity.values import DistanceTable, Traits
 
 Comparison = Literal["spearman", "pearson", "cosine"]
 

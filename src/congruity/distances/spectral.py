@@ -9,14 +9,14 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from congruity import _checks
-from congruity._digest import digest
+from congruity._base import checks as _checks
+from congruity._base.arrays import Floats
+from congruity._base.digest import digest
+from congruity._base.engine import each
+from congruity._base.progress import Progress
 from congruity.distances.gram import Array, on_device_of, square_roots, to_host
 from congruity.distances.spectral_pairs import Solved, batches, place, solve, solve_row
-from congruity.engine import each
-from congruity.protocols import Progress, Traits
-from congruity.results import DistanceTable
-from congruity.values import Floats
+from congruity.values import DistanceTable, Traits
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
+from congruity._base.arrays import Floats
 from congruity.distances.anderson import Anderson
 from congruity.distances.gram import Array, on_device_of, solve_lower, to_host
-from congruity.values import Floats
 
 _RELAXATION = 1.6
 #: Bounds cost a quarter of a step: after these steps, and then after one in three.

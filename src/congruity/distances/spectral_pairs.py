@@ -9,10 +9,10 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
+from congruity._base.arrays import Floats
 from congruity.distances.gram import Array, to_host
 from congruity.distances.procrustes import rounding
 from congruity.distances.spectral_ball import SpectralBall
-from congruity.values import Floats
 
 MAX_ITERATIONS = 5000
 _HEAVY_PAIRS = 60  # about six seconds at 200 samples

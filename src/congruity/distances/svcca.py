@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from congruity._base.progress import Progress
 from congruity.distances.gram import SHAPE_ONLY, Array, centred, nuclear_norms, spectrum, to_host
 from congruity.errors import InputError
-from congruity.protocols import Progress, Traits
-from congruity.results import DistanceTable
+from congruity.values import DistanceTable, Traits
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ accuracy for any alignment, so random alignments of the same size stand beside i
 
 from __future__ import annotations
 
+from congruity.evaluation.counterfactuals import Swappable
+from congruity.evaluation.interchange_accuracy import Evaluation, Share, evaluate
 from congruity.evaluation.interpretation import Interpretation, interpretation_json, read_interpretation
-from congruity.evaluation.measured import Evaluation, Share, evaluate
-from congruity.evaluation.truth import Swappable
 
 __all__ = [
     "Evaluation",

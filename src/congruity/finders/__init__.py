@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from congruity._registry import lookup
+from congruity._base.registry import lookup
 from congruity.finders.attribution import Attribution
 from congruity.finders.declared import Declared
 from congruity.finders.hybrid import Hybrid, Screened

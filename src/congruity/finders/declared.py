@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from congruity._digest import digest
-from congruity.circuit_file import ENDS, MAX_CHARACTERS, Declaration, available, node_name, parse
+from congruity._base.arrays import Floats
+from congruity._base.digest import digest
 from congruity.errors import InputError, StoreError
 from congruity.protocols import BoundModel, Model
-from congruity.values import Floats, Scores, Site
+from congruity.store.circuits import ENDS, MAX_CHARACTERS, Declaration, available, node_name, parse
+from congruity.values import Scores, Site
 
 
 @dataclass(frozen=True)

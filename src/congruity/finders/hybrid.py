@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from congruity._random import stream
+from congruity._base.arrays import Floats
+from congruity._base.streams import stream
 from congruity.errors import InputError
 from congruity.protocols import BoundModel, Model
-from congruity.values import Floats, Scores, Site
+from congruity.values import Scores, Site
 
 # Standard errors from a cut within which a site may be on either side of it. Few prompts and long-tailed effects give
 # rough standard errors, so it is large. Chosen on SmolLM2-135M (100 prompts, 270 heads, 40 orders of the prompts): the

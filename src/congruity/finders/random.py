@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from congruity._random import stream
+from congruity._base.streams import stream
 from congruity.errors import InputError
 from congruity.protocols import BoundModel, Model
 from congruity.values import Scores

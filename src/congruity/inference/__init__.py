@@ -3,13 +3,13 @@
 A package, and not a module called ``estimate``, which would hide the public function ``congruity.estimate``.
 """
 
+from congruity.comparison.estimate import check_settings, estimate, not_applicable
+from congruity.comparison.reference import standing
+from congruity.comparison.verdict import MIN_RELIABILITY, unmatched
 from congruity.inference.bootstrap import bca, clopper_pearson, edge_guard
 from congruity.inference.described import described
-from congruity.inference.estimation import check_settings, estimate, not_applicable
 from congruity.inference.means import lower_limit, mean_interval
-from congruity.inference.panel import standing
 from congruity.inference.prompts import prompt_error
-from congruity.inference.verdict import MIN_RELIABILITY, unmatched
 
 __all__ = [
     "MIN_RELIABILITY",

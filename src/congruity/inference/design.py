@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from congruity._checks import real_array
+from congruity._base.checks import real_array
 from congruity.errors import InputError
 
 Kind = Literal["independent", "two networks", "clustered"]

@@ -11,7 +11,7 @@ from congruity.errors import InputError
 from congruity.inference.described import described
 from congruity.inference.design import comparable
 from congruity.inference.ranks import anchor_ranks
-from congruity.results import DistanceTable, PromptError
+from congruity.values import DistanceTable, PromptError
 
 Array = NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from congruity._registry import lookup
+from congruity._base.registry import lookup
 from congruity.interventions.mean import Mean
 from congruity.interventions.noise import Noise
 from congruity.interventions.resample import Resample

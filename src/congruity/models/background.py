@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from congruity._random import stream
+from congruity._base.streams import stream
 from congruity.models.group import Group
 
 

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from congruity._base.arrays import Floats
 from congruity.errors import ModelError
 from congruity.models import exact, gradients
 from congruity.models.background import Background, Moments, moments
@@ -25,7 +26,7 @@ from congruity.models.group import Captured, Group, Prepared, take
 from congruity.models.hooks import Skipper, hooked, reader, recorder, replacer
 from congruity.models.shortcuts import Runs, Start
 from congruity.protocols import Intervention
-from congruity.values import Edit, Floats, Outputs, Site
+from congruity.values import Edit, Outputs, Site
 
 # Rows times positions of one batch: large enough for full matrix-product speed on a CPU, small enough for memory.
 BATCH_TOKENS = 1536

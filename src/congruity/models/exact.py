@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from congruity._base.arrays import Floats
 from congruity.errors import ModelError
 from congruity.models.group import Group
 from congruity.models.hooks import recorder
 from congruity.models.shortcuts import Start
-from congruity.values import Edit, Floats, Site
+from congruity.values import Edit, Site
 
 if TYPE_CHECKING:
     from congruity.models.bound import Bound

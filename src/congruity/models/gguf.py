@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from congruity import cache
-from congruity._digest import file_digest
-from congruity._optional import require
+from congruity._base import cache
+from congruity._base.digest import file_digest
+from congruity._base.optional import require
 from congruity.errors import ModelError
 
 _MAGIC = b"GGUF"

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from congruity._base.arrays import Floats
 from congruity.errors import ModelError
 from congruity.models.group import Group, take
 from congruity.models.hooks import hooked, retainer, tensor
-from congruity.values import Floats
 
 if TYPE_CHECKING:
     from congruity.models.bound import Bound

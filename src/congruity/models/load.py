@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from congruity._digest import digest, file_digest
-from congruity._optional import require
+from congruity._base.digest import digest, file_digest
+from congruity._base.optional import require
 from congruity.errors import ModelError, UnknownNameError
 from congruity.models import gguf, packaged, variants
 from congruity.protocols import Model

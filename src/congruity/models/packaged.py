@@ -6,7 +6,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from congruity._registry import lookup
+from congruity._base.registry import lookup
 from congruity.errors import MissingExtraError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from congruity._digest import digest
+from congruity._base.digest import digest
 from congruity.errors import InputError, ModelError, TaskError
 from congruity.models.bound import Bound
 from congruity.models.group import Group

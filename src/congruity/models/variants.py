@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from congruity._registry import lookup
+from congruity._base.registry import lookup
 from congruity.errors import InputError
 
 _SPEC = re.compile(r"^(?P<name>[a-z-]+)(?:=(?P<amount>[^:]+))?(?::(?P<seed>\d+))?$")

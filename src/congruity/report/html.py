@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from congruity._digest import digest, plain
+from congruity._base.digest import digest, plain
 from congruity.errors import InputError, MissingExtraError
 from congruity.report import plots, svg
 from congruity.report.keynumbers import key_numbers
@@ -32,8 +32,7 @@ from congruity.report.wording import (
     verify,
     verify_result,
 )
-from congruity.results import Comparison, Congruity
-from congruity.values import Fingerprint
+from congruity.values import Comparison, Congruity, Fingerprint
 
 LISTED = 10  # refused implementations named per side; the number of the others is given
 SCOPES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from congruity.report.wording import held, interval, kl_range, number, p_equation, p_value, shorten, unit
-from congruity.results import Congruity
+from congruity.values import Congruity
 
 
 class KeyNumber(NamedTuple):

@@ -17,10 +17,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from congruity._base.arrays import Floats
 from congruity.errors import InputError
 from congruity.report.wording import gates, printable, shorten
-from congruity.results import Congruity, DistanceTable
-from congruity.values import Fingerprint, Floats
+from congruity.values import Congruity, DistanceTable, Fingerprint
 
 INK, MUTED, RULE, PAPER = "#1b1b1b", "#595959", "#d2d2d2", "#ffffff"
 SIDES = ("#0072b2", "#d55e00")

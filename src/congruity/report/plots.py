@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from congruity._optional import require
+from congruity._base.optional import require
 from congruity.errors import InputError, UnknownNameError
 from congruity.report.wording import printable, shorten, verify
-from congruity.results import Comparison, Congruity
+from congruity.values import Comparison, Congruity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

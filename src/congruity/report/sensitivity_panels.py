@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from congruity.errors import InputError
 from congruity.report.panels import INK, MARKERS, MUTED, RULE, SIDES, plain_ticks
 from congruity.report.wording import gates, shorten
-from congruity.results import Congruity, Sensitivity, SensitivityPoint
-from congruity.values import Fingerprint
+from congruity.values import Congruity, Fingerprint, Sensitivity, SensitivityPoint
 
 # label, colour, marker, line width; the same numbers in both panels
 SERIES: tuple[tuple[str, str, str, float], ...] = (

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from congruity.errors import InputError
 from congruity.report.wording import held, interval, number, p_value, printable, sentence, verify_result
-from congruity.results import Comparison, Congruity
+from congruity.values import Comparison, Congruity
 
 
 def verdict(result: Congruity) -> str:

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from congruity.errors import InputError
-from congruity.results import MIN_CLAIM, Closeness, Comparison, Congruity, EquivalentKL, Paired
-from congruity.values import Fingerprint, Gates
+from congruity.values import MIN_CLAIM, Closeness, Comparison, Congruity, EquivalentKL, Fingerprint, Gates, Paired
 
 MINUS = "\N{MINUS SIGN}"
 MISSING = "-"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from congruity._registry import lookup
+from congruity._base.registry import lookup
 from congruity.protocols import Task
 from congruity.tasks.indirect_object import IOI
 from congruity.tasks.indirect_object import IOI as ioi  # the name that users call: cg.tasks.ioi(n=200)

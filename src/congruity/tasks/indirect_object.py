@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from congruity._random import stream
+from congruity._base.streams import stream
 from congruity.errors import InputError, TaskError
 from congruity.values import Examples
 

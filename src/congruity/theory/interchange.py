@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from congruity._digest import digest
+from congruity._base.digest import digest
 from congruity.errors import InputError
 from congruity.theory.causal import Array, CausalModel
 

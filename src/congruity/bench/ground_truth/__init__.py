@@ -1,0 +1,1 @@
+"""The benchmark on networks whose algorithm is known."""

@@ -1,0 +1,270 @@
+"""Judge a table of distances between networks whose algorithm is known: areas, intervals, errors, structure.
+
+What each figure means and how it is chosen stands in `congruity.bench.ground_truth.benchmark`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from congruity._base.arrays import Floats
+from congruity._base.streams import stream
+from congruity.bench.ground_truth.measures import Entry
+from congruity.inference import edge_guard, estimate
+from congruity.known.recorded import Network, Reading
+
+_GROUP = 6
+_DIVISIONS = 10
+
+
+def lacking(choose: Sequence[Network], report: Sequence[Network], small: bool) -> tuple[str, ...]:
+    """Return the algorithms of which too few networks are left to be judged: no group of its size to report."""
+    least = 2 if small else _GROUP - 1
+    found = []
+    for one in dict.fromkeys(map(label, (*choose, *report))):
+        chosen, reported = (sum(label(n) == one for n in part) for part in (choose, report))
+        if chosen < 2 or reported < 2 * least:
+            found.append(one)
+    return tuple(found)
+
+
+def label(network: Network) -> str:
+    """Return family and algorithm of a network."""
+    return f"{network.family}/{network.algorithm}"
+
+
+def judged(entry: Entry, choose: Sequence[Network], report: Sequence[Network], small: bool) -> dict[str, Any]:
+    """Choose the reading on some networks, and report on others."""
+    found = {}
+    for reading in entry.readings[:: 4 if small else 1]:
+        values, pairs = _listed(_tabled(entry, choose, reading), choose)
+        found[reading] = _auroc(values, pairs)
+    best = max(found, key=lambda reading: found[reading])
+    return judged_at(best, entry, choose, report, small)
+
+
+def judged_at(
+    reading: Reading, entry: Entry, choose: Sequence[Network], report: Sequence[Network], small: bool
+) -> dict[str, Any]:
+    """Report one reading, with its pair AUROC on the networks that choose."""
+    chosen_at = _auroc(*_listed(_tabled(entry, choose, reading), choose))
+    row = _row(_tabled(entry, report, reading), report, small)
+    return {"reading": " / ".join(reading), "chosen_at": chosen_at} | row
+
+
+def _tabled(entry: Entry, networks: Sequence[Network], reading: Reading) -> Floats:
+    """Fill (N, N) family by family; pairs across families are NaN and never used."""
+    result = np.full((len(networks), len(networks)), np.nan)
+    for family in dict.fromkeys(network.family for network in networks):
+        rows = [i for i, network in enumerate(networks) if network.family == family]
+        result[np.ix_(rows, rows)] = entry.table([networks[i] for i in rows], reading)
+    return result
+
+
+class _Pairs(NamedTuple):
+    """Pairs of networks, or of groups: their family, and whether both are of one algorithm."""
+
+    family: NDArray[Any]
+    same: NDArray[np.bool_]
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+
+
+def _row(table: Floats, networks: Sequence[Network], small: bool, *, groups_of: int | None = None) -> dict[str, Any]:
+    """Return all figures of one table, the areas with intervals over networks."""
+    size = groups_of or group(small)
+    groups = _groups(networks, size)
+    compared = _compared(networks)
+    both = [(a, b) for a, b in itertools.combinations(groups, 2) if compared[np.ix_(a, b)].any()]
+    family = np.array([networks[a[0]].family for a, _ in both])
+    same = np.array([networks[a[0]].algorithm == networks[b[0]].algorithm for a, b in both])
+    of_groups = _Pairs(family, same, *np.zeros((2, len(both)), dtype=np.intp))
+    draws = np.concatenate([np.ones((1, len(networks))), 1 - np.eye(len(networks))])  # all, then each left out
+    closeness = np.stack([congruities(table, a, b, draws) for a, b in both])  # (pairs, 1 + networks)
+    between = np.stack([_mean_between(table, a, b, draws) for a, b in both])
+    values, pairs = _listed(table, networks)
+    kept = draws[:, pairs.rows] * draws[:, pairs.columns]
+    missed = [not _different(table, networks, a, b) for (a, b), alike in zip(both, same, strict=True) if not alike]
+    return {
+        **_figure("group_auroc", "", [_auroc(-column, of_groups) for column in closeness.T], groups),
+        **_figure("pair_auroc", "pair_", [_auroc(values, pairs, w) for w in kept], groups),
+        **_figure("mean_auroc", "mean_", [_auroc(column, of_groups) for column in between.T], groups),
+        "false_alarm": _false_alarms(table, networks, size, 1 if small else _DIVISIONS),
+        "missed": float(np.mean(missed)),
+        "groups": [int(same.sum()), int((~same).sum())],
+        "congruity": {
+            "same": np.round(closeness[same, 0], 4).tolist(),
+            "different": np.round(closeness[~same, 0], 4).tolist(),
+        },
+        **_hard(values, pairs, kept, networks, groups),
+        "structure": _structure(table, networks),
+    }
+
+
+def _false_alarms(table: Floats, networks: Sequence[Network], size: int, divisions: int) -> float:
+    """Return how often groups of one algorithm are called different, over random divisions of its networks."""
+    found: dict[tuple[int, ...], bool] = {}  # the same two groups are judged once
+    compared = _compared(networks)
+    for number in range(divisions):
+        order = stream(number, "bench ground truth", "divisions").permutation(len(networks))
+        for a, b in itertools.combinations(_groups([networks[i] for i in order], size), 2):
+            a, b = sorted(sorted(order[part].tolist()) for part in (a, b))
+            if networks[a[0]].algorithm == networks[b[0]].algorithm and compared[np.ix_(a, b)].any():
+                key = (*a, -1, *b)
+                found[key] = found[key] if key in found else _different(table, networks, a, b)
+    return float(np.mean(list(found.values())))
+
+
+def _compared(networks: Sequence[Network]) -> NDArray[np.bool_]:
+    """Return (N, N), true for pairs that count: of one family, not of one job; mimics with their own kind and target.
+
+    Where there are mimics, only they are at stake: one counts with others of its algorithm, and with its target.
+    """
+    family, algorithm, job, name, target = (
+        np.array([getattr(n, key) for n in networks]) for key in ("family", "algorithm", "job", "name", "target")
+    )
+    found = (family[:, None] == family) & ((job[:, None] != job) | (job == ""))
+    mimic = target != ""
+    if mimic.any():
+        to_target = (target[:, None] == name) | (name[:, None] == target)
+        found &= (mimic[:, None] != mimic) & ((algorithm[:, None] == algorithm) | to_target)
+    return np.asarray(found)
+
+
+def _hard(
+    values: Floats, pairs: _Pairs, weights: Floats, networks: Sequence[Network], groups: Sequence[Sequence[int]]
+) -> dict[str, float]:
+    """Return the pair AUROC of pairs whose layouts say the contrary of their algorithms; nothing without layouts.
+
+    Same algorithm and layouts farther apart than three quarters of such pairs, against different algorithms and layouts
+    nearer than three quarters; only pairs whose numbers of laid out variables differ by one at most.
+    """
+    layouts = [network.layout for network in networks]
+    if any(layout is None for layout in layouts):
+        return {}
+    where = np.stack([np.asarray(layout) for layout in layouts])
+    count = where[:, :-1].sum(axis=1)
+    apart = np.linalg.norm(where[pairs.rows] - where[pairs.columns], axis=1)
+    matched = np.abs(count[pairs.rows] - count[pairs.columns]) <= 1
+    hard = np.zeros(len(apart), dtype=bool)
+    for one in np.unique(pairs.family):
+        same, different = (matched & (pairs.family == one) & part for part in (pairs.same, ~pairs.same))
+        if not same.any() or not different.any():
+            return {}
+        hard |= same & (apart >= np.quantile(apart[same], 0.75))
+        hard |= different & (apart <= np.quantile(apart[different], 0.25))
+    part = _Pairs(pairs.family[hard], pairs.same[hard], pairs.rows[hard], pairs.columns[hard])
+    return _figure("hard_auroc", "hard_", [_auroc(values[hard], part, w[hard]) for w in weights], groups)
+
+
+def _structure(table: Floats, networks: Sequence[Network]) -> dict[str, Any]:
+    """Return the mean distance between networks of any two algorithms of a family, a network's with itself left out."""
+    found = {}
+    for family in dict.fromkeys(network.family for network in networks):
+        rows: dict[str, list[int]] = {}
+        for i, network in enumerate(networks):
+            if network.family == family:
+                rows.setdefault(network.algorithm, []).append(i)
+        both = (table + table.T) / 2
+        means = [
+            [float(both[np.ix_(a, b)].sum() / (len(a) * len(b) - (len(a) if a is b else 0))) for b in rows.values()]
+            for a in rows.values()
+        ]
+        found[family] = {"algorithms": list(rows), "distances": np.round(means, 6).tolist()}
+    return found
+
+
+def _figure(name: str, prefix: str, values: Sequence[float], groups: Sequence[Sequence[int]]) -> dict[str, float]:
+    """Return an area with its 95 % interval by the jackknife; ``values`` is that of all networks, then each left out.
+
+    se^2 = sum over groups of (n - 1) / n * sum over its n networks of (left out - their mean)^2. Near 0 and 1, where
+    leaving out changes nothing, the interval is at least that of Clopper and Pearson with networks as units.
+    Source: Efron and Stein 1981, Annals of Statistics 9 (3), for several independent samples; the edge is ours.
+    """
+    left_out = np.array(values[1:])
+    error = np.sqrt(sum((len(g) - 1) * float(np.var(left_out[list(g)])) for g in groups))
+    ends = [float(np.clip(values[0] + sign * 1.96 * error, 0, 1)) for sign in (-1, 1)]
+    ends += edge_guard(values[0], (0.0, 1.0), sum(map(len, groups)), 0.05)
+    return {name: values[0], f"{prefix}low": min(ends), f"{prefix}high": max(ends)}
+
+
+def group(small: bool) -> int:
+    """Return how many networks a group has, about."""
+    return 2 if small else _GROUP
+
+
+def _groups(networks: Sequence[Network], size: int) -> list[list[int]]:
+    """Return groups of networks of one algorithm, about ``size`` each, two at least; neighbours in different ones.
+
+    Where there are mimics, they are a group, and so are the plain networks of an algorithm.
+    """
+    attack = any(network.target for network in networks)
+    labels = [(network.family, network.algorithm, bool(network.target)) for network in networks]
+    members = [[i for i, label in enumerate(labels) if label == one] for one in dict.fromkeys(labels)]
+    found = []
+    for rows in members:
+        count = 1 if attack else max(2, round(len(rows) / size))
+        found += [rows[start::count] for start in range(count)]
+    return [rows for rows in found if len(rows) > 1]
+
+
+def congruities(table: Floats, a: Sequence[int], b: Sequence[int], draws: NDArray[np.float64]) -> Floats:
+    """Return (B,) congruity between two groups, each network counted as often as its column of ``draws`` says.
+
+    A triple of a network with itself is left out. NaN-free: where no triple is left, congruity is that of a coin, 1.
+    """
+    total = np.zeros(len(draws))
+    for mine, other in ((a, b), (b, a)):
+        within, between = table[np.ix_(mine, mine)], table[np.ix_(other, mine)]  # [source, target]
+        closer = (within[:, None] < between[None]) + 0.5 * (within[:, None] == between[None])  # source, other, target
+        closer[np.arange(len(mine)), :, np.arange(len(mine))] = 0.0
+        own, others = draws[:, mine], draws[:, other]
+        wins = np.einsum("ri,rk,rj,ikj->r", own, others, own, closer, optimize=True)
+        triples = (own.sum(axis=1) ** 2 - (own**2).sum(axis=1)) * others.sum(axis=1)
+        total += np.divide(wins, triples, out=np.full(len(draws), 0.5), where=triples > 0)
+    return np.asarray(1 - np.abs(total - 1))
+
+
+def _mean_between(table: Floats, a: Sequence[int], b: Sequence[int], draws: NDArray[np.float64]) -> Floats:
+    both = (table[np.ix_(a, b)] + table[np.ix_(b, a)].T) / 2
+    weight = draws[:, a].sum(axis=1) * draws[:, b].sum(axis=1)
+    return np.asarray(np.einsum("ri,rj,ij->r", draws[:, a], draws[:, b], both, optimize=True) / weight)
+
+
+def _different(table: Floats, networks: Sequence[Network], a: list[int], b: list[int]) -> bool:
+    rows = [*a, *b]
+    side = ["a"] * len(a) + ["b"] * len(b)
+    found = estimate(table[np.ix_(rows, rows)], side, base=[networks[i].name for i in rows], n_bootstrap=99)
+    return found.verdict == "different"
+
+
+def _listed(table: Floats, networks: Sequence[Network]) -> tuple[Floats, _Pairs]:
+    """Return the distances of all pairs that count."""
+    rows, columns = np.nonzero(np.triu(_compared(networks), 1))
+    family, algorithm = (np.array([getattr(n, key) for n in networks]) for key in ("family", "algorithm"))
+    same = algorithm[rows] == algorithm[columns]
+    return (table[rows, columns] + table[columns, rows]) / 2, _Pairs(family[rows], same, rows, columns)
+
+
+def _auroc(distance: Floats, pairs: _Pairs, weights: Floats | None = None) -> float:
+    """Return the mean over families of `_area`."""
+    weights = np.ones(len(distance)) if weights is None else weights
+    parts = [pairs.family == family for family in dict.fromkeys(pairs.family.tolist())]
+    return float(np.mean([_area(distance[part], pairs.same[part], weights[part]) for part in parts]))
+
+
+def _area(distance: Floats, same: NDArray[np.bool_], weights: Floats) -> float:
+    """Return the probability that a pair of one algorithm is closer than another; ties count half."""
+    order = np.argsort(distance, kind="stable")
+    values, alike, w = distance[order], same[order], weights[order]
+    other = np.where(alike, 0.0, w)
+    _, first, index = np.unique(values, return_index=True, return_inverse=True)
+    at = np.add.reduceat(other, first)
+    farther = other.sum() - np.cumsum(at) + at / 2  # different pairs farther than each value, ties half
+    own = np.where(alike, w, 0.0)
+    return float((own * farther[index]).sum() / (own.sum() * other.sum()))

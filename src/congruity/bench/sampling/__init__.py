@@ -1,0 +1,1 @@
+"""The benchmark of circuits and implementations."""

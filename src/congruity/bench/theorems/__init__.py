@@ -1,0 +1,1 @@
+"""The benchmark of the theory: every theorem on random instances, and the cost of enumeration."""

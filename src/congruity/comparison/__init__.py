@@ -1,0 +1,1 @@
+"""The light half: from two fingerprints to a `Congruity`. No model, no PyTorch."""

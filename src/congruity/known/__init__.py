@@ -1,0 +1,1 @@
+"""Networks whose algorithm is known: causal models, compiled programs, trained zoos. The core never imports them."""

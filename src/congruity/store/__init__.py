@@ -1,0 +1,1 @@
+"""Values on disk: fingerprints, distance tables and circuits."""

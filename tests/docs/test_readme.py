@@ -1,0 +1,88 @@
+"""Everything that the README shows is run, and its numbers come from a results file."""
+
+from __future__ import annotations
+
+import doctest
+import json
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SMALL = ["--prompts", "24", "-n", "4", "--quiet"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_example_without_a_model_prints_what_the_readme_says() -> None:
+    program, expected = blocks("python")[0], blocks("text")[-1]
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == expected
+
+
+def test_the_demo_table_is_the_committed_result() -> None:
+    shown = README.split("<!-- demo:begin -->")[1].split("<!-- demo:end -->")[0]
+    stored = (ROOT / "benchmarks" / "results" / "demo.txt").read_text(encoding="utf-8")
+    assert shown.strip() == f"```text\n{stored.rstrip()}\n```"
+
+
+@pytest.mark.models
+def test_the_terminal_commands_run(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the light layer runs without PyTorch")
+    for line in blocks("sh")[0].strip().splitlines():
+        command = [str(Path(sys.executable).parent / "congruity"), *line.split()[1:]]
+        size = ["--quiet"] if line.startswith("congruity compare") else SMALL  # fingerprints have their size
+        done = subprocess.run([*command, *size], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+    assert (tmp_path / "congruity-report" / "report.html").stat().st_size > 20_000
+
+
+@pytest.mark.models
+def test_the_python_example_runs_at_small_size() -> None:
+    pytest.importorskip("torch", reason="the light layer runs without PyTorch")
+    program = blocks("python")[1].replace("n=200", "n=24").replace("n=20", "n=4")
+    program = program.replace("cg.compare(a, b)", 'cg.compare(a, b, distance="procrustes")')
+    # Gemma takes a minute to convert and its flow is the same: a noisy copy stands in for it here.
+    program = program.replace("gemma-3-270m", "smollm2-135m+noise=0.01")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("undecided ")
+
+
+def test_every_command_in_the_table_exists() -> None:
+    commands = set(re.findall(r"`congruity ([a-z]+)", README))
+    done = subprocess.run([sys.executable, "-m", "congruity.cli", "--help"], capture_output=True, text=True, check=True)
+    for command in commands:
+        assert re.search(rf"\b{command}\b", done.stdout), command
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_page_on_reading_results_prints_what_it_shows() -> None:
+    page = ROOT / "docs" / "how-to-read-the-result.md"
+    found = doctest.testfile(str(page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert found.attempted > 15 and found.failed == 0
+
+
+@pytest.mark.parametrize("name", ["inference", "circuits", "ground_truth", "zoo"])
+def test_the_pages_of_results_are_what_their_numbers_give(name: str) -> None:
+    results = ROOT / "benchmarks" / "results"
+    pages = runpy.run_path(str(ROOT / "benchmarks" / "tables.py"))["PAGES"]
+    found = json.loads((results / f"{name}.json").read_text(encoding="utf-8"))
+    assert (results / f"{name}.md").read_text(encoding="utf-8") == pages[name](found)
+
+
+def test_the_leaderboard_is_what_its_numbers_give() -> None:
+    source, page = runpy.run_path(str(ROOT / "benchmarks" / "tables.py"))["DOCS"]["leaderboard"]
+    found = json.loads((ROOT / "benchmarks" / "results" / f"{source}.json").read_text(encoding="utf-8"))
+    assert (ROOT / "docs" / "leaderboard.md").read_text(encoding="utf-8") == page(found)

@@ -1,0 +1,378 @@
+"""Networks against interpretations: shares against exact enumeration, the search, both adapters, the command."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from congruity._base.plugins import loaded
+from congruity.cli import app
+from congruity.errors import CongruityError, InputError, ModelError
+from congruity.evaluation import Interpretation, evaluate, interpretation_json, read_interpretation
+from congruity.known import nearest as implementations_beside
+from congruity.known.algorithms import by_name
+from congruity.known.nearest import beside
+from congruity.known.networks.causal import CausalNetwork
+from congruity.known.networks.interchangeable import SwappableModule
+from congruity.known.zoo.interchangeable import SwappableNetwork
+from congruity.known.zoo.layout import Shape
+from congruity.known.zoo.network import Networks
+from congruity.known.zoo.reading import responses
+from congruity.theory import CausalModel
+from congruity.theory.abstraction import abstraction_error
+from congruity.theory.alignment import Alignment
+from congruity.theory.queries import Interchanges
+from congruity.theory.tables import to_json
+
+LETTERS = dict.fromkeys("abc", (0, 1, 2))
+
+
+def low() -> CausalModel:
+    """(a + b + c) mod 3 by a sum, beside other variables."""
+    return CausalModel(
+        LETTERS,
+        {
+            "first": lambda a, b: (a + b) % 3,
+            "aside": lambda b, c: (b * c) % 3,
+            "twice": lambda first: (2 * first) % 3,
+            "total": lambda first, c: (first + c) % 3,
+        },
+        ("total",),
+    )
+
+
+def high(first: str = "ab") -> CausalModel:
+    (last,) = set("abc") - set(first)
+    mechanisms: dict[str, Any] = {
+        "m": (tuple(first), lambda x, y: (x + y) % 3),
+        "out": (("m", last), lambda m, z: (m + z) % 3),
+    }
+    return CausalModel(LETTERS, mechanisms, ("out",))
+
+
+def network(model: CausalModel | None = None, *, leak: float = 0.0) -> SwappableModule:
+    net = CausalNetwork(model or low(), leak=leak)
+    sites = {f"nodes.{name}": 1 for name in net.model.variables if name != net.output}
+    return SwappableModule(net, sites=sites, name="net", width=3)
+
+
+@pytest.mark.parametrize(
+    ("first", "place", "exact"), [("ab", "first", 1.0), ("ab", "aside", None), ("bc", "first", None)]
+)
+def test_shares_are_those_of_all_swaps_within_their_intervals(first: str, place: str, exact: float | None) -> None:
+    model = high(first)
+    found = evaluate(network(), Interpretation("sum", model, {"m": (f"nodes.{place}",)}), pairs=2000, n_random=3)
+    # The output is no cell here: only the answer is compared, so its error is that of the output alone.
+    alignment = Alignment({"m": (place,), "out": ("total",)})
+    queries = Interchanges.every(model, sets=[("m",)])
+    swapped = queries.swapped["m"]
+    every = abstraction_error(low(), model, alignment, queries, metric=lambda a, b: (a["out"] != b["out"]) * 1.0)
+    shares = []
+    for mask in (swapped, swapped & _changes(model, queries)):
+        rows = np.flatnonzero(mask)
+        some = Interchanges(
+            *({k: v[rows] for k, v in part.items()} for part in (queries.base, queries.source, queries.swapped))
+        )
+        shares.append(
+            1 - abstraction_error(low(), model, alignment, some, metric=lambda a, b: (a["out"] != b["out"]) * 1.0).mean
+        )
+    assert every.mean * len(queries) == pytest.approx((1 - shares[0]) * swapped.sum()), "plain runs have no error"
+    for share, truth in zip((found.interchange, found.changing), shares, strict=True):
+        assert share.low is not None and share.high is not None
+        assert share.low <= truth <= share.high and share.of == 2000
+    assert found.accuracy.value == 1.0 and (exact is None or found.changing.value == exact)
+
+
+def _changes(model: CausalModel, queries: Interchanges) -> Any:
+    plain, edited = model.solve(queries.base), queries.run(model, queries.swapped)
+    return plain["out"] != edited["out"]
+
+
+def test_the_search_finds_where_a_variable_is_and_random_alignments_are_worse() -> None:
+    found = evaluate(network(), Interpretation("sum", high()), pairs=300, n_random=30, seed=1)
+    assert found.found and found.cells == {"m": ("nodes.first",)} and found.changing.value == 1.0
+    assert min(found.random) < 0.5 and found.p_random is None, "the best of all places beats random ones anyway"
+    given = evaluate(network(), Interpretation("sum", high(), {"m": ("nodes.first",)}), pairs=300, n_random=30, seed=1)
+    assert given.p_random is not None and 1 / 31 <= given.p_random <= 1
+    other = evaluate(network(), Interpretation("other sum", high("bc")), pairs=300, n_random=0)
+    assert other.changing.value is not None and other.changing.value < 0.7
+
+
+def test_the_order_in_which_an_alignment_is_written_does_not_matter() -> None:
+    model = CausalModel(
+        LETTERS,
+        {"m": lambda a: a, "d": lambda b: b, "out": lambda m, d, c: (m + 2 * d + c) % 3},
+        ("out",),
+    )
+    net = network(model)
+    cells = {"m": ("nodes.m",), "d": ("nodes.d",)}
+    one, two = (
+        evaluate(net, Interpretation("x", model, dict(part)), pairs=60, n_random=4)
+        for part in (cells.items(), reversed(cells.items()))
+    )
+    assert one == two and one.changing.value == one.joint.value == 1.0
+    wrong = evaluate(net, Interpretation("x", model, {"m": ("nodes.d",), "d": ("nodes.m",)}), pairs=60, n_random=0)
+    assert wrong.changing.value is not None and wrong.changing.value < 0.7
+
+
+def test_a_share_of_all_inputs_is_exact() -> None:
+    found = evaluate(network(), Interpretation("x", high(), {"m": ("nodes.first",)}), pairs=20, n_random=0)
+    assert (found.accuracy.of, found.accuracy.low, found.accuracy.high) == (27, 1.0, 1.0)
+
+
+def test_variables_that_change_nothing_are_named_and_sets_need_two() -> None:
+    model = CausalModel(
+        LETTERS,
+        {"m": lambda a, b: (a + b) % 3, "idle": lambda c: c, "out": lambda m, c: (m + c) % 3},
+        ("out",),
+    )
+    found = evaluate(network(), Interpretation("idle", model), pairs=40, n_random=2)
+    assert found.unchanging == ("idle",) and found.by_variable["idle"].of == 0
+    assert found.joint.of == 40
+    alone = evaluate(network(), Interpretation("sum", high()), pairs=40, n_random=0)
+    assert alone.joint.of == 0 and alone.joint.value is None
+
+
+def test_same_seed_same_result() -> None:
+    one, two, other = (evaluate(network(), Interpretation("s", high()), pairs=50, seed=s) for s in (0, 0, 1))
+    assert one == two and one.random != other.random
+
+
+def test_swapping_every_place_gives_the_answer_on_the_source_where_inputs_enter_by_places_alone() -> None:
+    torch.manual_seed(0)
+    embed = torch.nn.Embedding(3, 4)
+    net = torch.nn.Sequential(embed, torch.nn.Linear(4, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3))
+    module = SwappableModule(net, sites={"0": 2}, name="net", width=3)
+    assert module.places == ("0[0]@0", "0[0]@1", "0[0]@2", "0[1]@0", "0[1]@1", "0[1]@2")
+    rng = np.random.default_rng(0)
+    base, source = rng.integers(0, 3, size=(2, 9000, 3))
+    every = module.probabilities(base, source, np.ones((9000, 6), dtype=bool))
+    np.testing.assert_allclose(every, module.probabilities(source), atol=1e-12)
+    np.testing.assert_allclose(
+        module.probabilities(base, source, np.zeros((9000, 6), dtype=bool)), module.probabilities(base), atol=1e-12
+    )
+    half = np.tile([True, True, True, False, False, False], (9000, 1))
+    mixed = torch.cat([embed(torch.tensor(source))[..., :2], embed(torch.tensor(base))[..., 2:]], dim=-1)
+    expected = net[1:](mixed)[:, -1:].softmax(-1)
+    np.testing.assert_allclose(module.probabilities(base, source, half), expected.detach().numpy(), atol=1e-6)
+
+
+def test_a_network_of_a_zoo_swaps_as_the_benchmark_reads_it() -> None:
+    many = Networks([0, 1], Shape(3, 16, 2, 4, 24), vocabulary=4, length=4, classes=3, answers=range(1, 5))
+    one = SwappableNetwork(many.only([1]), "one")
+    rng = np.random.default_rng(0)
+    base, source = rng.integers(0, 4, size=(2, 30, 4))
+    known = responses(many.only([1]), base, source, whole_parts=False)[0]
+    assert len(one.places) == len(known) == 3 * 3 * 5 and one.places[-1] == "blocks.2.mlp@4"
+    plain = one.probabilities(base)
+    for at in (0, 17, 44):
+        swapped = np.zeros((30, 45), dtype=bool)
+        swapped[:, at] = True
+        change = one.probabilities(base, source, swapped) - plain
+        np.testing.assert_allclose(change.reshape(-1), known[at], atol=1e-6)
+    with pytest.raises(InputError, match="2 networks at once"):
+        SwappableNetwork(many, "two")
+
+
+def test_compiled_parity_is_parity_exactly_and_not_counting() -> None:
+    pytest.importorskip("tracr")
+    from congruity.known.networks.compiled import Compiled
+    from congruity.known.networks.tracr import compiled
+
+    net = Compiled(compiled("permutation", "parity", 5))
+    sites = {f"blocks.{i}.attn.z": len(b.attn.query) for i, b in enumerate(net.layers)}
+    sites |= {f"blocks.{i}.mlp": 1 for i in range(len(net.layers))}
+    module = SwappableModule(net, sites=sites, name="compiled", width=5)
+    family = by_name("permutation")
+    same, other = (
+        evaluate(module, Interpretation(name, family.algorithm(name).causal(5)), pairs=100, n_random=3)
+        for name in ("parity", "count")
+    )
+    assert same.changing.value == same.joint.value == 1.0 and max(same.random) < 0.5
+    assert other.changing.value is not None and other.changing.value < 0.7
+    rows = beside(module, "permutation")
+    assert {row["algorithm"] for row in rows[:2]} <= {"parity", "difference", "index"}
+    assert rows[-1]["algorithm"] == "repeat" and [row["networks"] for row in rows].count(12) == 4
+    assert all(row["least"] <= row["most"] and 0 < row["at most"] <= 1 for row in rows)
+    assert beside(network(), "sorting") is None, "no networks of this family come with the package"
+
+
+def test_an_interpretation_survives_json_and_a_causal_model_alone_is_one_to_be_found() -> None:
+    one = Interpretation("x", high(), {"m": ("nodes.first",)})
+    again = read_interpretation(interpretation_json(one), "x")
+    assert again.cells == one.cells and to_json(again.model) == to_json(one.model)
+    assert read_interpretation(interpretation_json(dataclasses.replace(one, cells=None)), "x").cells is None
+    assert read_interpretation(to_json(high()), "x").cells is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"alignment": 3}, '"alignment" must be "find"'),
+        ({"alignment": {"m": "nodes.first"}}, '"alignment" must be "find"'),
+        ({"version": 2}, 'reads "version": 1'),
+        ({"model": {}}, 'must say "kind": "congruity causal model"'),
+        ({"kind": "other"}, 'must say "kind": "congruity causal model"'),
+    ],
+)
+def test_json_that_is_no_interpretation_is_refused(changes: Any, message: str) -> None:
+    data = json.loads(interpretation_json(Interpretation("x", high()))) | changes
+    with pytest.raises(InputError, match=message):
+        read_interpretation(json.dumps(data), "x.json")
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ({}, "the alignment and the inner variables differ in m"),
+        ({"m": ("nodes.first",), "q": ("nodes.aside",)}, "differ in q"),
+        ({"m": ("nodes.zzz",)}, "has no place 'nodes.zzz'; it has 3, such as nodes.first"),
+        ({"m": ()}, "cell of m is empty"),
+        ({"m": ("nodes.first", "nodes.first")}, "cells overlap"),
+    ],
+)
+def test_an_alignment_that_does_not_fit_is_refused(cells: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        evaluate(network(), Interpretation("x", high(), cells))
+
+
+def test_what_cannot_be_evaluated_is_refused() -> None:
+    plain = CausalModel(LETTERS, {"out": lambda a, b: (a + b) % 3}, ("out",))
+    with pytest.raises(InputError, match="no variable between inputs and outputs"):
+        evaluate(network(), Interpretation("x", plain))
+    with pytest.raises(InputError, match="9 pairs and 99 random alignments; ask for at least 10 and 0"):
+        evaluate(network(), Interpretation("x", high()), pairs=9)
+    wide = CausalModel(LETTERS, {"m": lambda a: a, "out": lambda m, b, c: m + b + c}, ("out",))
+    with pytest.raises(InputError, match="1 answers of 3 classes; the interpretation has 1 outputs of up to 7 values"):
+        evaluate(network(), Interpretation("x", wide))
+    idle = CausalModel(LETTERS, {"m": lambda a: a, "out": lambda m, b: (0 * m + b) % 3}, ("out",))
+    with pytest.raises(InputError, match="no swap of one variable changes"):
+        evaluate(network(), Interpretation("x", idle))
+    many = CausalModel(
+        LETTERS, {f"m{i}": lambda a: a for i in range(4)} | {"out": lambda m0, b: (m0 + b) % 3}, ("out",)
+    )
+    with pytest.raises(InputError, match="3 places for 4 variables"):
+        evaluate(network(), Interpretation("x", many))
+
+
+def test_modules_that_cannot_be_swapped_are_refused() -> None:
+    net = torch.nn.Sequential(torch.nn.Embedding(3, 4), torch.nn.Linear(4, 3))
+    with pytest.raises(InputError, match="no submodule is called '9'; there are 0, 1"):
+        SwappableModule(net, sites={"9": 1}, name="net", width=3)
+    with pytest.raises(InputError, match="3 heads do not divide the 4 dimensions"):
+        SwappableModule(net, sites={"0": 3}, name="net", width=3)
+    with pytest.raises(ModelError, match="does not run on integers"):
+        SwappableModule(torch.nn.Linear(3, 3), sites={"": 1}, name="net", width=3)
+    with torch.no_grad():
+        net[1].bias.fill_(float("nan"))
+    with pytest.raises(ModelError, match="NaN or infinity"):
+        SwappableModule(net, sites={"0": 1}, name="net", width=3)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "net.json").write_text(to_json(low()), encoding="utf-8")
+    one = Interpretation("sum", high(), {"m": ("nodes.first",)})
+    (tmp_path / "sum.json").write_text(interpretation_json(one), encoding="utf-8")
+    turned = {"a": (0, 2, 1), "b": (0, 1, 2), "c": (0, 1, 2)}
+    turned_model = CausalModel(turned, low().mechanisms, ("total",))
+    (tmp_path / "turned.json").write_text(to_json(turned_model), encoding="utf-8")
+    odd = CausalModel(
+        LETTERS,
+        {"u.v": (("a", "b"), lambda a, b: (a + b) % 3), "values": (("u.v", "c"), lambda u, c: (u + c) % 3)},
+        ("values",),
+    )
+    (tmp_path / "odd.json").write_text(to_json(odd), encoding="utf-8")
+    (tmp_path / "mine.py").write_text(
+        "import torch\n"
+        "def net():\n"
+        "    return torch.nn.Sequential(torch.nn.Embedding(3, 4), torch.nn.Linear(4, 3))\n"
+        "word = 'no module'\n"
+        "class Two(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return x, x\n"
+        "class Bad(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        assert False, 'no reason'\n"
+        "def needs(size):\n"
+        "    return net()\n",
+        encoding="utf-8",
+    )
+    return tmp_path
+
+
+def run(*arguments: object) -> Any:
+    return CliRunner().invoke(app, ["evaluate", *map(str, arguments), "--quiet"])
+
+
+def test_the_command_prints_a_table_or_json(folder: Path) -> None:
+    few = ("--pairs", 60, "--random", 9)
+    shown = run(folder / "net.json", "--against", folder / "sum.json", *few)
+    assert shown.exit_code == 0 and "m at nodes.first" in shown.output and "Alignment: as given" in shown.output
+    found = json.loads(run(folder / "net.json", "--against", folder / "sum.json", *few, "--json").output)
+    assert found["changing"]["value"] == 1.0 and found["implementations"] is None and len(found["random"]) == 9
+    own = run(f"{folder}/mine.py:net", "--site", "0:2", "--against", folder / "sum.json", *few)
+    assert isinstance(own.exception, InputError) and "has no place 'nodes.first'" in str(own.exception)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("Two", "the module gives tuple"), ("Bad", "does not run on integers .* AssertionError")]
+)
+def test_modules_of_ones_own_that_fail_are_named(folder: Path, name: str, message: str) -> None:
+    found = run(f"{folder}/mine.py:{name}", "--site", "0", "--against", folder / "sum.json")
+    assert isinstance(found.exception, CongruityError)
+    assert "no submodule is called '0'" in str(found.exception)
+    with pytest.raises(ModelError, match=message):
+        SwappableModule(getattr(loaded("test", str(folder / "mine.py")), name)(), sites={}, name="net", width=3)
+
+
+def test_names_that_pytorch_does_not_allow_are_names_of_variables_all_the_same(folder: Path) -> None:
+    found = run(folder / "odd.json", "--against", folder / "odd.json", "--pairs", 30, "--random", 0, "--json")
+    assert json.loads(found.output)["cells"] == {"u.v": ["nodes.u_v"]}
+
+
+@pytest.mark.parametrize(
+    ("model", "against", "message"),
+    [
+        ("net.json", "none.json", "a .json file that is there"),
+        ("net.json", "rasp:permutation", "a RASP interpretation is rasp:FAMILY/ALGORITHM"),
+        ("net.json", "rasp:permutation/zzz", "no algorithm of permutation is named 'zzz'"),
+        ("net.json", "rasp:permutation/parity", "its inputs are a, b, c, not those of the interpretation"),
+        ("zoo:smoke", "sum.json", "a network of a zoo is zoo:PRESET/WAY/NETWORK"),
+        ("zoo:smoke/values/x", "sum.json", "no network of smoke, values is trained; do: congruity zoo train smoke"),
+        ("gpt2", "sum.json", "a network is zoo:PRESET"),
+        ("mine.py:net", "sum.json", "name what may be swapped with --site; there are 0, 1"),
+        ("mine.py:word", "sum.json", "is no PyTorch module"),
+        ("none.py:net", "sum.json", "there is no file"),
+        ("turned.json", "sum.json", "a takes 0, 2, 1, the interpretation's a 0, 1, 2; list the same values"),
+        ("mine.py:needs", "sum.json", "needs() fails: TypeError"),
+    ],
+)
+def test_the_command_refuses_in_one_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, against: str, message: str
+) -> None:
+    monkeypatch.setenv("CONGRUITY_CACHE", str(folder / "cache"))
+    monkeypatch.chdir(folder)
+    found = run(model, "--against", against)
+    assert isinstance(found.exception, CongruityError) and message in str(found.exception)
+
+
+def test_the_command_of_the_readme_runs_and_tells_parity_from_counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tracr")
+    monkeypatch.setattr(implementations_beside, "_MOST", 40)
+    few = ("--pairs", 40, "--random", 3, "--json")
+    found = json.loads(run("rasp:permutation/parity", "--against", "rasp:permutation/count", *few).output)
+    assert found["accuracy"]["value"] == 1.0 and found["changing"]["value"] < 0.8
+    assert {row["algorithm"] for row in found["implementations"]} >= {"parity", "count"}
+
+
+def test_the_benchmark_of_the_theory_prints_every_claim() -> None:
+    found = CliRunner().invoke(app, ["bench", "theory", "--small", "--quiet"])
+    assert found.exit_code == 0 and "T4(d) total variation" in found.output
