@@ -65,38 +65,6 @@ class Certified:
 
 
 @dataclass(frozen=True)
-class DistanceTable:
-    """Distances between all pairs: ``values[i, j]`` is from ``i`` (row, source) to ``j`` (column, target).
-
-    Attributes:
-        measure: registry name of the distance, with its parameters in ``parameters``.
-        values: (N, N), non-negative, zero where a measure is exactly zero on itself.
-        lower, upper: (N, N) certified bounds, or None where the value is computed in closed form.
-        labels: one a row.
-    """
-
-    measure: str
-    values: Floats
-    labels: tuple[str, ...]
-    lower: Floats | None = None
-    upper: Floats | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        n = len(self.labels)
-        for name in ("values", "lower", "upper"):
-            array = getattr(self, name)
-            if array is None:
-                continue
-            array = frozen(array)
-            if array.shape != (n, n):
-                raise InputError(f"DistanceTable: {name} has shape {array.shape} for {n} labels; expected ({n}, {n})")
-            if not np.isfinite(array).all():
-                raise InputError(f"DistanceTable: {name} of {self.measure!r} holds NaN or infinity")
-            object.__setattr__(self, name, array)
-
-
-@dataclass(frozen=True)
 class Traits:
     """What a distance declares, and its contract tests hold it to.
 
@@ -110,3 +78,37 @@ class Traits:
     range: tuple[float, float]
     reference: str
     larger_is_closer: bool = False
+
+
+@dataclass(frozen=True)
+class DistanceTable:
+    """Distances between all pairs: ``values[i, j]`` is from ``i`` (row, source) to ``j`` (column, target).
+
+    Attributes:
+        measure: registry name of the distance, with its parameters in ``parameters``.
+        values: (N, N), non-negative, zero where a measure is exactly zero on itself.
+        lower, upper: (N, N) certified bounds, or None where the value is computed in closed form.
+        labels: one a row.
+        traits: what the distance declares; None where nothing is known of it, as of plain arrays.
+    """
+
+    measure: str
+    values: Floats
+    labels: tuple[str, ...]
+    lower: Floats | None = None
+    upper: Floats | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    traits: Traits | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        for name in ("values", "lower", "upper"):
+            array = getattr(self, name)
+            if array is None:
+                continue
+            array = frozen(array)
+            if array.shape != (n, n):
+                raise InputError(f"DistanceTable: {name} has shape {array.shape} for {n} labels; expected ({n}, {n})")
+            if not np.isfinite(array).all():
+                raise InputError(f"DistanceTable: {name} of {self.measure!r} holds NaN or infinity")
+            object.__setattr__(self, name, array)
