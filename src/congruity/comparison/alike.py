@@ -55,9 +55,9 @@ def mismatches(a: Fingerprint, b: Fingerprint) -> tuple[str, ...]:
         found.append(f"the sides were made with different parameters of {kind_a.intervention}: {left} and {right}")
     if kind_a.kl != kind_b.kl and not are_paired(a, b):  # repeated edits are drawn to no KL
         found.append(f"the sides were drawn to different KLs: {_nats(kind_a.kl)} and {_nats(kind_b.kl)}")
-    if (left := _rule(a)) != (right := _rule(b)):
+    if (left := a.sampling.strength_rule) != (right := b.sampling.strength_rule):
         found.append(f"the strength of the sides was set by different rules: {left} and {right}")
-    if (left := plain(a.settings.get("gates"))) != (right := plain(b.settings.get("gates"))):
+    if (left := plain(a.sampling.gates)) != (right := plain(b.sampling.gates)):
         found.append(f"implementations were admitted through different gates: {left} and {right}")
     strengths = (a.mean_kl, b.mean_kl)
     if max(strengths) > STRENGTH_RATIO * min(strengths):
@@ -91,19 +91,12 @@ def _made(a: Fingerprint, b: Fingerprint) -> dict[str, Any]:
     }
 
 
-def _rule(side: Fingerprint) -> dict[str, Any]:
-    """How the strength was set: the budget without its targets, what the rule does not use, and when it gives up."""
-    budget = dict(side.settings.get("budget") or {})
-    unused = ("kl", "max_draws", *(("share",) if budget.get("by") == "number" else ()))
-    return {key: value for key, value in budget.items() if key not in unused}
-
-
 def _nats(kl: float | None) -> str:
     return "none in particular" if kl is None else f"{kl:g} nats"
 
 
 def _finders(a: Fingerprint, b: Fingerprint) -> tuple[str, ...]:
-    left, right = a.settings.get("finder"), b.settings.get("finder")
+    left, right = (side.sampling.finder and side.sampling.finder.name for side in (a, b))
     return (f"the sides were made with different finders: {left} and {right}",) if left != right else ()
 
 
@@ -166,7 +159,7 @@ def are_paired(a: Fingerprint, b: Fingerprint) -> bool:
     first, second = _common(a, b)
     if len(first) < MIN_PAIRS:
         return False
-    given = any(side.settings.get("edits_of") for side in (a, b))
+    given = any(side.sampling.edits_of for side in (a, b))
     left, right = ([_key(item) for item in side] for side in (a.reference.admitted, b.admitted))
     share = len(first) / min(len(set(left)), len(set(right)))
     chance = max(_repeated(left), _repeated(right))
@@ -188,8 +181,7 @@ def rows_of_pairs(a: Fingerprint, b: Fingerprint) -> Rows:
 
 def parameters(side: Fingerprint) -> Any:
     """Parameters of the intervention that made the implementations, where they were kept."""
-    known = side.settings.get("intervention_parameters") or {}
-    return known.get(side.strata[0].intervention)
+    return side.sampling.intervention_parameters(side.strata[0].intervention)
 
 
 def _made_alike(a: Fingerprint, b: Fingerprint) -> tuple[Rows, Rows]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from congruity.values.circuit import Behaviour, Circuit, Evidence, Scores
+from congruity.values.circuit import Behaviour, Circuit, Faithfulness, Scores
 from congruity.values.comparison import (
     MIN_CLAIM,
     Agreement,
@@ -32,7 +32,7 @@ from congruity.values.fingerprint import (
 )
 from congruity.values.inputs import Examples, Queries
 from congruity.values.model import Check, ModelCard, Site, SiteKind
-from congruity.values.sampling import Budget, Gates
+from congruity.values.sampling import Budget, Gates, Method, Sampling
 
 __all__ = [
     "MIN_ACCURACY",
@@ -50,19 +50,21 @@ __all__ = [
     "DistanceTable",
     "Edit",
     "EquivalentKL",
-    "Evidence",
     "Examples",
+    "Faithfulness",
     "Fingerprint",
     "Gates",
     "Guarantee",
     "HeldOut",
     "Implementation",
+    "Method",
     "ModelCard",
     "Outputs",
     "Paired",
     "PromptError",
     "Queries",
     "Representation",
+    "Sampling",
     "Scores",
     "Sensitivity",
     "SensitivityPoint",
