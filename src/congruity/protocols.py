@@ -1,9 +1,14 @@
-"""The extension points. A user's own object that has these members works without any registration."""
+"""The extension points: a user's own object that has these members works without any registration.
+
+`Task` says what is computed, `Model` and `BoundModel` which network computes it, `Intervention` what replacing a site
+writes, `Finder` which sites matter, `Distance` how far apart two representations are. The parameters of the last three
+are the fields of a dataclass; reports and the command line call each by its ``name``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +19,15 @@ from congruity.values import DistanceTable, Edit, Examples, ModelCard, Outputs, 
 
 
 class Task(Protocol):
-    """WHAT is computed: makes the examples, avoiding words that a model would split."""
+    """Makes pairs of prompts with their answers, from words that ``single_token`` accepts."""
 
     @property
     def name(self) -> str: ...
-
     def examples(self, single_token: Callable[[str], bool] | None = None) -> Examples: ...
 
 
 class Model(Protocol):
-    """WHO computes it: a network with named sites. ``bind`` tokenises, checks and groups the examples."""
+    """A network with named sites. ``bind`` tokenises, checks and groups the examples."""
 
     @property
     def card(self) -> ModelCard: ...
@@ -35,7 +39,7 @@ class Model(Protocol):
 
 
 class BoundModel(Protocol):
-    """A model on one set of examples, or on some of its ``rows``. Outputs come in the order of the edits."""
+    """A model on one set of examples. Outputs come in the order of the edits; ``rows`` selects examples."""
 
     flops: float  # counted so far, of the matrix products that had to happen
 
@@ -47,44 +51,37 @@ class BoundModel(Protocol):
         scored: NDArray[np.intp] | None = None,
         read: bool = False,
     ) -> Iterator[Outputs]: ...  # layers of ``rows``, behaviour of those ``scored`` (all of ``rows``, if None)
-
     def log_probs(self) -> Any: ...  # tensor (n, vocabulary), unedited, at the answer position
     def attributions(self, rows: NDArray[np.intp] | None = None, *, steps: int = 1) -> Floats: ...  # (rows, sites)
     def effects(self, sites: Sequence[Site], rows: NDArray[np.intp] | None = None) -> Floats: ...  # (rows, len(sites))
 
 
-class Intervention(Protocol):
-    """HOW a site is changed, from the first token on where the clean and the counterfactual input differ."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def parameters(self) -> dict[str, Any]: ...
-
-    def replacement(self, clean: Any, counterfactual: Any, background: Background) -> Any: ...  # as `Background`
-
-
 class Background(Protocol):
-    """What a site does on other prompts. Tensors are (prompts, positions, width), positions counted from the last."""
+    """Activations of a site on other prompts, (prompts, positions, width); positions are counted from the last."""
 
     def mean(self) -> Any: ...  # of counterfactual runs, at each distance from the last position
     def deviation(self) -> Any: ...  # (width,): standard deviation over counterfactual prompts and positions
     def normal(self, seed: int) -> Any: ...  # standard normal numbers that depend on prompt, site and seed only
 
 
-class Finder(Protocol):
-    """WHICH sites matter: a score for every site of the bound model."""
+class Intervention(Protocol):
+    """What is written at a site, from the first token on where the clean and the counterfactual input differ."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def parameters(self) -> dict[str, Any]: ...
+    name: ClassVar[str]
+
+    def replacement(self, clean: Any, counterfactual: Any, background: Background) -> Any: ...  # as `Background`
+
+
+class Finder(Protocol):
+    """Gives every site of a bound model a score, measured on the examples ``rows`` (all, if None)."""
+
+    name: ClassVar[str]
 
     def scores(self, model: Model, bound: BoundModel, rows: NDArray[np.intp] | None = None) -> Scores: ...
 
 
 class Distance(Protocol):
-    """HOW FAR apart: all ordered pairs of N Gram matrices (N, m, m) at once; traits say what it ignores."""
+    """Distances of all ordered pairs of N Gram matrices (N, m, m) at once; traits declare invariances and range."""
 
     @property
     def name(self) -> str: ...
@@ -92,5 +89,4 @@ class Distance(Protocol):
     def traits(self) -> Traits: ...
     @property
     def parameters(self) -> dict[str, Any]: ...
-
     def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable: ...
