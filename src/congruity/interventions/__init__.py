@@ -1,7 +1,7 @@
 """Interventions: each says what is written at a site. To add one: one file, and one line in ``REGISTRY``.
 
-An intervention is a dataclass with ``name`` and ``replacement`` (`congruity.protocols.Intervention`); its parameters are
-its fields.
+An intervention is a dataclass with ``name`` and ``replacement`` (`congruity.protocols.Intervention`); its fields are
+its parameters.
 """
 
 from __future__ import annotations
