@@ -21,10 +21,17 @@ MAY_CHANGE = frozenset({"reason", "warnings", "provenance", "certificate", "sent
 #: Fields that may now be None where a made-up value was recorded: a field's name, or the end of its path with dots,
 #: such as "closeness.within". None yet.
 BECAME_NONE: frozenset[str] = frozenset()
-#: Fields that may now be there and were not recorded, written in the same way. None yet.
-ADDED: frozenset[str] = frozenset()
+#: Fields that may now be there and were not recorded, written in the same way: the typed record of sampling says where
+#: implementations are from, and says so where there was no budget and nothing was out of reach.
+ADDED: frozenset[str] = frozenset(
+    ("settings.source", "settings.budget", "settings.skipped", "settings.unreached", "settings.given")
+)
 #: Further fields that may change, in one case each, with the reason.
 MAY_CHANGE_IN: Mapping[str, frozenset[str]] = {
+    # Two schemas are read now, and the sentence names both.
+    "errors: load: broken-schema-1": frozenset({"message"}),
+    # The name of one intervention is now a list of one name, as it was in every fingerprint that was not synthetic.
+    "load: sparse-a": frozenset({"intervention"}),
     # Each implementation is on both sides, and its two distances to a third differ by rounding: the processor decides.
     "paired: a model and itself": frozenset(
         {"p_within", "score", "score_min", "separation", "asymmetry", "unshared", "separability", "prompts"}
