@@ -53,6 +53,13 @@ def cached(**options: Any) -> Any:
         ({"inteventions": "mean"}, "did you mean 'intervention'"),
         ({"n": 1}, "n = 1 implementations cannot be compared"),
         ({"n": 2.5}, r"n = 2\.5 implementations"),
+        ({"budget": 0.01}, r"budget is 0\.01; pass a Budget"),
+        ({"gates": {"max_kl": 1}}, r"gates is \{'max_kl': 1\}; pass a Gates"),
+        (
+            {"finder": object()},
+            r"finder is <object .*>, which has no 'name'; pass a name, or an object with name and s",
+        ),
+        ({"intervention": 3}, "intervention is 3, which has no 'name'; pass a name, or an object with name and replac"),
         ({"finder": "atribution"}, "no finder is named 'atribution'; did you mean 'attribution'"),
         ({"intervention": "men"}, "no intervention is named 'men'; did you mean 'mean'"),
         ({"intervention": []}, "interventions are none; pass one, or several different"),

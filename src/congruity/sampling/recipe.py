@@ -30,6 +30,8 @@ from congruity.values import (
     Sampling,
 )
 
+_TYPES = {"budget": Budget, "gates": Gates, "circuit": Circuit, "extend": Fingerprint, "require_task": bool}
+
 
 class SamplingOptions(TypedDict, total=False):
     """Options of `congruity.compare` for sides that are models, and of `congruity.fingerprint`.
@@ -118,13 +120,15 @@ class Recipe:
         named: dict[str, Any] = {
             key: chosen[key] for key in ("n", "budget", "gates", "circuit", "extend", "require_task") if key in chosen
         }
+        for name, kind in _TYPES.items():
+            if name in chosen and not isinstance(chosen[name], kind):
+                raise InputError(f"{verb}: {name} is {chosen[name]!r}; pass a {kind.__name__}")
         n = chosen.get("n", 2)
         if not isinstance(n, int) or n < 2:
             raise InputError(f"{verb}: n = {n} implementations cannot be compared with each other; ask for at least 2")
-        if isinstance(finder := chosen.get("finder"), str):
-            named["finder"] = finders.by_name(finder)
-        elif finder is not None:
-            named["finder"] = finder
+        if (finder := chosen.get("finder")) is not None:
+            found = finders.by_name(finder) if isinstance(finder, str) else finder
+            named["finder"] = _with_members(verb, "finder", found, ("name", "scores"))
         if "intervention" in chosen:
             named["interventions"] = _interventions(verb, chosen["intervention"])
         if (source := chosen.get("edits_of")) is not None:
@@ -208,10 +212,22 @@ def method(thing: Finder | Intervention) -> Method:
 def _interventions(verb: str, given: Any) -> tuple[Intervention, ...]:
     listed = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
     used = tuple(writes.by_name(one) if isinstance(one, str) else one for one in listed)
+    used = tuple(_with_members(verb, "intervention", one, ("name", "replacement")) for one in used)
     names = [one.name for one in used]
     if not used or len(set(names)) < len(names):
         raise InputError(f"{verb}: interventions are {', '.join(names) or 'none'}; pass one, or several different")
     return used
+
+
+def _with_members(verb: str, what: str, thing: Any, members: Sequence[str]) -> Any:
+    """Return the thing, or raise `InputError` if it lacks a member of its protocol."""
+    for member in members:
+        if not hasattr(thing, member):
+            raise InputError(
+                f"{verb}: {what} is {thing!r}, which has no {member!r}; pass a name, or an object with "
+                f"{' and '.join(members)}"
+            )
+    return thing
 
 
 def _edits(verb: str, source: Fingerprint | Sequence[Edit]) -> dict[str, Any]:
