@@ -39,7 +39,7 @@ class Model(Protocol):
 
 
 class BoundModel(Protocol):
-    """A model on one set of examples. Outputs come in the order of the edits; ``rows`` selects examples."""
+    """A model on one set of examples, or on some of its ``rows``. Outputs come in the order of the edits."""
 
     flops: float  # counted so far, of the matrix products that had to happen
 
@@ -51,6 +51,7 @@ class BoundModel(Protocol):
         scored: NDArray[np.intp] | None = None,
         read: bool = False,
     ) -> Iterator[Outputs]: ...  # layers of ``rows``, behaviour of those ``scored`` (all of ``rows``, if None)
+
     def log_probs(self) -> Any: ...  # tensor (n, vocabulary), unedited, at the answer position
     def attributions(self, rows: NDArray[np.intp] | None = None, *, steps: int = 1) -> Floats: ...  # (rows, sites)
     def effects(self, sites: Sequence[Site], rows: NDArray[np.intp] | None = None) -> Floats: ...  # (rows, len(sites))
@@ -81,7 +82,7 @@ class Finder(Protocol):
 
 
 class Distance(Protocol):
-    """Distances of all ordered pairs of N Gram matrices (N, m, m) at once; traits declare invariances and range."""
+    """HOW FAR apart: all ordered pairs of N Gram matrices (N, m, m) at once; traits say what it ignores."""
 
     @property
     def name(self) -> str: ...
@@ -89,4 +90,5 @@ class Distance(Protocol):
     def traits(self) -> Traits: ...
     @property
     def parameters(self) -> dict[str, Any]: ...
+
     def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable: ...

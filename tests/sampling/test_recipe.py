@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -158,3 +159,24 @@ def test_the_heavy_half_and_its_values_import_no_pytorch_before_a_model_is_loade
     script = "import sys, congruity.pipeline, congruity.cached, congruity.sampling.weight_copies; print('torch' in sys.modules)"  # noqa: E501
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+# ------------------------------------------------------------------------------------------------------- the driver
+
+ROOT = Path(cg.__file__).parent
+
+
+def test_three_files_tell_the_program_and_the_driver_only_calls() -> None:
+    files = [ROOT / name for name in ("values/__init__.py", "protocols.py", "pipeline.py")]
+    assert sum(len(path.read_text().splitlines()) for path in files) <= 550
+    tree = ast.parse(files[2].read_text())
+    loops = (ast.For, ast.While, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp, ast.BinOp)
+    assert not [node.lineno for node in ast.walk(tree) if isinstance(node, loops) and not in_annotation(node)]
+    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
+        body = function.body[1:] if ast.get_docstring(function) else function.body
+        assert sum(int(node.end_lineno or 0) - node.lineno + 1 for node in body) <= 60, function.name
+
+
+def in_annotation(node: ast.AST) -> bool:
+    """Whether a node is the ``X | Y`` of an annotation."""
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr)

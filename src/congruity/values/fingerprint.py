@@ -82,7 +82,7 @@ class Stratum:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Outputs of one run over ``n`` prompts; ``layers`` holds (name, (n, width)), or is empty."""
+    """What one run over ``n`` prompts gave; ``layers`` holds (name, (n, width)), or nothing if it was not asked for."""
 
     logit_difference: Floats  # (scored,): of the prompts on which behaviour was measured
     kl: Floats  # (scored,)
