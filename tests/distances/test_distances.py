@@ -16,7 +16,7 @@ from scipy.linalg import inv, orthogonal_procrustes, sqrtm, subspace_angles
 from scipy.spatial.distance import cosine, pdist
 from scipy.stats import pearsonr, spearmanr
 
-from congruity import d_repr, estimate, pairwise
+from congruity import d_repr, pairwise
 from congruity._base.arrays import Floats
 from congruity._base.gram import standard_gram
 from congruity._base.progress import silent
@@ -33,7 +33,6 @@ from congruity.distances import (
     Spectral,
     by_name,
 )
-from congruity.distances.cascade import decide
 from congruity.distances.gram import square_roots
 from congruity.distances.spectral_ball import SpectralBall
 from congruity.distances.spectral_pairs import Pairs, solve
@@ -564,54 +563,6 @@ def test_a_representation_that_never_varies_is_at_the_norm_of_the_other() -> Non
         result = table(distance, np.zeros((31, 2)), x, np.zeros((31, 1)))
         assert result.values[0, 1] == pytest.approx(np.linalg.norm(x), rel=1e-9)
         assert result.values[0, 2] == 0.0
-
-
-def sides(seed: int, strengths: tuple[float, float], n: int = 6, apart: float = 0.3) -> tuple[Floats, list[str]]:
-    """Gram matrices of noisy copies, from weak to strong, of two related networks."""
-    rng = np.random.default_rng(seed)
-    scales = np.arange(1, 31) ** -0.7
-    first = rng.standard_normal((24, 30)) * scales
-    bases = [first, first + apart * rng.standard_normal((24, 30)) * scales]
-    reprs = [
-        base + strength * rng.standard_normal((24, 30)) * scales
-        for base in bases
-        for strength in np.geomspace(*strengths, n)
-    ]
-    return np.stack([standard_gram(h @ h.T) for h in reprs]), ["a"] * n + ["b"] * n
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(
-    ("strengths", "apart"), [((0.01, 0.5), 0.3), ((0.2, 0.2), 0.1), ((0.05, 0.05), 3.0)], ids=["mixed", "close", "far"]
-)
-def test_the_cascade_orders_all_comparisons_as_the_solved_values_do(
-    seed: int, strengths: tuple[float, float], apart: float
-) -> None:
-    grams, side = sides(seed, strengths, apart=apart)
-    names = tuple(str(k) for k in range(len(side)))
-    full = Spectral(tol=1e-3).table(grams, names, progress=silent)
-    quick = decide(grams, names, side, tol=1e-3)
-    assert estimate(quick, side).p_within == estimate(full, side).p_within
-    assert full.lower is not None and full.upper is not None and quick.lower is not None and quick.upper is not None
-    assert (quick.lower <= full.upper).all() and (full.lower <= quick.upper).all()
-    counts = quick.parameters
-    assert counts["comparisons"] == 2 * 6 * 5 * 6
-    assert counts["solves"] <= full.parameters["solves"] and counts["iterations"] < full.parameters["iterations"]
-    if apart == 3.0:
-        assert counts["solves"] == 0 and counts["procrustes"] + counts["bounds"] == counts["comparisons"]
-
-
-def test_the_cascade_counts_equal_distances_as_ties() -> None:
-    grams, _ = sides(0, (0.1, 0.4), n=2)
-    table = decide(np.concatenate([grams[:2], grams[:2]]), ("a", "b", "c", "d"), ["s", "s", "t", "t"])
-    assert table.values[0, 2] == 0.0 and table.parameters["ties"] == 4  # d(x, y) against d(x, copy of y), 4 times
-    assert estimate(table, ["s", "s", "t", "t"]).p_within == (0.25, 0.25)
-
-
-def test_the_cascade_refuses_what_has_not_two_sides() -> None:
-    grams, _ = sides(0, (0.1, 0.4), n=2)
-    with pytest.raises(InputError, match=r"decide: 4 entries with sides \['s'\] for 4 Gram matrices; give each"):
-        decide(grams, ("a", "b", "c", "d"), ["s"] * 4)
 
 
 def test_similar_representations_need_few_iterations() -> None:
