@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,13 +84,13 @@ class Finder(Protocol):
 
 
 class Distance(Protocol):
-    """HOW FAR apart: all ordered pairs of N Gram matrices (N, m, m) at once; traits say what it ignores."""
+    """HOW FAR apart: all ordered pairs of N Gram matrices (N, m, m) at once; traits say what it ignores.
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def traits(self) -> Traits: ...
-    @property
-    def parameters(self) -> dict[str, Any]: ...
+    Hyper-parameters are the fields of a dataclass. A distance that is dear may have a method ``remembering``, which
+    returns the same distance with a memory of its own: tables that share pairs then solve none twice.
+    """
+
+    name: ClassVar[str]
+    traits: ClassVar[Traits]
 
     def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable: ...

@@ -174,7 +174,7 @@ def test_no_pair_is_solved_twice_and_the_cost_is_as_stated(monkeypatch: pytest.M
         return original(self, roots, pairs, progress)
 
     monkeypatch.setattr(spectral.Spectral, "_one_by_one", counted)
-    measure = cg.distances.Spectral()
+    measure = cg.distances.Spectral().remembering()
     of_pair = tables.Measured(tables.distance_table(*alike.chosen(a, b), measure))
     before = len(solved)
     reference = judgement.judge(a, b, of_pair)

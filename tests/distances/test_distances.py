@@ -16,10 +16,13 @@ from scipy.linalg import inv, orthogonal_procrustes, sqrtm, subspace_angles
 from scipy.spatial.distance import cosine, pdist
 from scipy.stats import pearsonr, spearmanr
 
+import congruity as cg
+import synthetic
 from congruity import d_repr, pairwise
 from congruity._base.arrays import Floats
 from congruity._base.gram import standard_gram
 from congruity._base.progress import silent
+from congruity._base.registry import parameters_of
 from congruity.distances import (
     CCA,
     CKA,
@@ -32,16 +35,17 @@ from congruity.distances import (
     Ridge,
     Spectral,
     by_name,
+    chosen,
 )
 from congruity.distances.gram import square_roots
 from congruity.distances.spectral_ball import SpectralBall
 from congruity.distances.spectral_pairs import Pairs, solve
 from congruity.errors import InputError, UnknownNameError
 from congruity.protocols import Distance
-from congruity.values import DistanceTable
+from congruity.values import DistanceTable, Traits
 
 Map = Callable[[Floats, np.random.Generator], Floats]
-EVERY = pytest.mark.parametrize("distance", REGISTRY, ids=lambda distance: distance.name)
+EVERY = pytest.mark.parametrize("distance", [one() for one in REGISTRY], ids=lambda distance: distance.name)
 
 
 def orthogonal(size: int, rng: np.random.Generator) -> Floats:
@@ -149,8 +153,8 @@ def test_progress_ends_complete_and_labels_travel(distance: Distance) -> None:
     grams = np.stack([h @ h.T for h in pair(0)])
     result = distance.table(grams, ("x", "y"), progress=lambda *told: seen.append(told))
     assert seen[-1][1] == seen[-1][2] and {stage for stage, _, _ in seen} == {distance.name}
-    assert (result.labels, result.measure) == (("x", "y"), distance.name)
-    assert set(distance.parameters) <= set(result.parameters)
+    assert (result.labels, result.measure, result.traits) == (("x", "y"), distance.name, distance.traits)
+    assert parameters_of(distance).items() <= result.parameters.items()
 
 
 @EVERY
@@ -216,10 +220,63 @@ def test_tensors_of_other_kinds_and_with_gradients_are_taken(kind: torch.dtype) 
 # ------------------------------------------------------------------------------------------------ the registry
 
 
-def test_by_name() -> None:
-    assert [by_name(distance.name) for distance in REGISTRY] == list(REGISTRY)
+def test_the_registry_holds_classes_and_a_name_makes_an_object() -> None:
+    assert [type(by_name(one.name)) for one in REGISTRY] == list(REGISTRY)
+    assert by_name("spectral") is not by_name("spectral") and by_name("spectral") == Spectral()
     with pytest.raises(UnknownNameError, match=r"no distance is named 'procrust'; did you mean 'procrustes'\?"):
         by_name("procrust")
+
+
+# ------------------------------------------------------------------------------------- distances of a user's own
+
+
+class Mine:
+    """Absolute differences of the first entries of two Gram matrices, changed by the tests."""
+
+    name = "mine"
+    traits = Traits(metric=True, symmetric=True, invariances=frozenset(), range=(0.0, 1.0), reference="here")
+
+    def __init__(self, change: Callable[[Floats], Floats] = lambda values: values) -> None:
+        self._change = change
+
+    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Any) -> DistanceTable:
+        first = grams[:, 0, 0]
+        return DistanceTable(self.name, self._change(np.abs(first[:, None] - first)), labels)
+
+
+def test_a_distance_of_ones_own_needs_no_registration_and_its_traits_reach_the_table() -> None:
+    result = pairwise(groups(0, n=2), Mine())
+    assert result.measure == "mine" and result.traits is Mine.traits
+
+
+def test_a_distance_without_what_it_owes_is_refused_at_the_door() -> None:
+    class Nameless:
+        def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Any) -> DistanceTable:
+            raise AssertionError("asked before it was refused")
+
+    sides = [synthetic.fingerprint("a", 6, seed=0), synthetic.fingerprint("b", 6, seed=1)]
+    for ask in (lambda one: pairwise(groups(0), one), lambda one: cg.compare(*sides, distance=one)):
+        with pytest.raises(InputError, match=r"distance Nameless has no name and no traits; give its class name = "):
+            ask(Nameless())
+        with pytest.raises(InputError, match=r"distance Spectral is a class; pass an object, Spectral\(\)"):
+            ask(Spectral)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (np.triu, r"'mine' declares symmetric=True, but is [0-9.e-]+ from '\d' to '\d' and 0 back; correct its traits"),
+        (
+            lambda values: values + 1.5,
+            r"'mine' declares range=\(0, 1\), but is [0-9.]+ for centred representations",
+        ),
+        (np.square, r"'mine' declares metric=True, but is farther from '\d' to '\d' than by way of '\d'; correct"),
+    ],
+    ids=["symmetric", "range", "metric"],
+)
+def test_a_table_that_contradicts_the_traits_is_refused(change: Callable[[Floats], Floats], message: str) -> None:
+    with pytest.raises(InputError, match=f"distance {message}"):
+        pairwise(groups(0, n=2), Mine(change))
 
 
 # ----------------------------------------------------------------------------------------------- procrustes, cka
@@ -471,17 +528,23 @@ def test_spectral_brackets_hold_a_much_finer_solution_and_are_as_narrow_as_asked
     assert coarse.parameters["unfinished"] == 0 and coarse.parameters["pairs"] == 45
 
 
-def test_solved_pairs_are_remembered_and_unchanged() -> None:
+def test_solved_pairs_are_remembered_by_who_asks_for_it_and_by_nobody_else() -> None:
     reprs = groups(1)
     grams = np.stack([x @ x.T for x in reprs])
     names = tuple(str(k) for k in range(len(reprs)))
     told: list[int] = []
-    measure = Spectral()
+    measure = Spectral().remembering()
     whole = measure.table(grams, names, progress=silent)
     part = measure.table(grams[2:6], names[2:6], progress=lambda stage, done, total: told.append(total))
     assert max(told) == 0  # nothing was left to solve
     assert (part.values == whole.values[2:6, 2:6]).all()
-    assert measure == Spectral() and measure.parameters == {"tol": 1e-2}  # memory is no part of what it is
+    assert measure.remembering() is measure and chosen(measure) is measure
+    assert measure == Spectral() and parameters_of(measure) == {"tol": 1e-2}  # memory is no part of what it is
+    for forgetful in ("spectral", Spectral()):
+        for _ in range(2):
+            told.clear()
+            pairwise(reprs[:4], forgetful, progress=lambda stage, done, total: told.append(total))
+            assert max(told) == 6  # all pairs: nothing is left behind by the call before
 
 
 def test_processes_change_no_bit() -> None:
@@ -584,5 +647,5 @@ def test_spectral_refuses_a_bad_tolerance() -> None:
 def test_no_warning_escapes() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for distance in REGISTRY:
-            table(distance, *groups(3, n=2))
+        for one in REGISTRY:
+            table(one(), *groups(3, n=2))

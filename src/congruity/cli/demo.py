@@ -92,7 +92,7 @@ def run_demo(
     if n < 4:
         raise InputError(f"demo: n = {n} implementations cannot be halved for the control; ask for at least 4")
     runner = Runner(ioi(n=n_prompts, seed=seed), seed, use_cache, progress)
-    measure = distance or distances.Spectral()
+    measure = distances.chosen(distance)
     a = runner.fingerprint(A, n=n)
     noise, noise_behaviour = _noise_inside_gates(runner)
     noisy = runner.fingerprint(f"{A}+noise={noise:g}", n=n)  # before B: its model is still loaded

@@ -201,7 +201,7 @@ def compare(
     from congruity.report import html
     from congruity.values import Budget
 
-    measure = distances.by_name(distance)
+    measure = distances.chosen(distance)
     chosen = tasks.by_name(task, n=prompts, seed=seed)
     known = [[files.read_json(path) for path in paths or ()] for paths in (equivalent, different)]
     for other in (*known[0], *known[1]):

@@ -95,7 +95,7 @@ def pairwise(
             raise InputError(f"pairwise: labels has {len(names)} names for {len(grams)} reprs; pass one name for each")
         stack = array_namespace(*grams).stack
         more = {"targets": stack(targets)} if targets else {}
-        return measure.table(stack(grams), names, progress=progress, **more)
+        return distances.tabulate(measure, stack(grams), names, progress=progress, **more)
 
 
 def _alike(first: Array, made: Array, name: str, shapes: list[str]) -> None:

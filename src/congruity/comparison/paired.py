@@ -10,6 +10,7 @@ from congruity._base.engine import one_blas_thread
 from congruity._base.progress import Progress, silent
 from congruity._base.streams import stream
 from congruity.comparison.alike import MIN_PAIRS, Rows, _made_alike, rows_of_pairs
+from congruity.distances import tabulate
 from congruity.errors import InputError, NotComparableError
 from congruity.inference import bca, clopper_pearson, mean_interval
 from congruity.protocols import Distance
@@ -57,7 +58,7 @@ def paired(a: Fingerprint, b: Fingerprint, distance: Distance, *, seed: int = 0,
     grams: Floats = np.concatenate([a.clean_gram[None], b.clean_gram[None], a.grams[first], b.grams[second]])
     labels = ["clean a", "clean b"] + [f"{side}{i}" for side in "ab" for i in range(len(first))]
     with one_blas_thread():
-        table = distance.table(grams, tuple(labels), progress=progress)
+        table = tabulate(distance, grams, tuple(labels), progress=progress)
     return _paired(a, b, (first, second), table.values, seed)
 
 

@@ -15,6 +15,7 @@ from congruity._base.progress import Progress, silent
 from congruity._base.streams import stream
 from congruity.comparison.alike import chosen, require_comparable
 from congruity.comparison.certificate import _DELTA
+from congruity.distances import tabulate
 from congruity.distances.gram import square_roots
 from congruity.distances.held_out import generalisation
 from congruity.errors import InputError
@@ -72,7 +73,7 @@ def distance_table(
         grams = np.stack([standard_gram(gram[np.ix_(rows, rows)]) for gram in grams])
     labels = ["clean a", "clean b"] + [f"a{i}" for i in range(a.n)] + [f"b{i}" for i in range(b.n)]
     with one_blas_thread():
-        return distance.table(grams, tuple(labels), progress=progress)
+        return tabulate(distance, grams, tuple(labels), progress=progress)
 
 
 def measured(

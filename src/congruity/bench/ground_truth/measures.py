@@ -67,7 +67,7 @@ def facing(networks: Sequence[Network], entries: Mapping[str, Measure], *, fast:
 
 def built_in(name: str) -> Table:
     """Return one of our distances as a measure of representations."""
-    distance = distances.Spectral(tol=0.05) if name == "spectral" else distances.chosen(name)  # as fine takes hours
+    distance = distances.chosen(distances.Spectral(tol=0.05) if name == "spectral" else name)  # finer takes hours
 
     def table(networks: Sequence[Network], reading: Reading) -> Floats:
         found = measure.pairwise((_gram(network, reading) for network in networks), distance, gram=True)
