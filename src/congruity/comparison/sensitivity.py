@@ -94,7 +94,7 @@ def curve(
     Cost: with N implementations a side, about 2 N^2 distances a further matched kind, N^2 an ordered pair of strengths,
     4 N^2 a mix of two interventions. For 20 a side at 3 KLs and one more intervention at one of them that is 6,600
     distances, 200 s with `Spectral` at 200 prompts where the reference takes 26 s. ``Spectral().remembering()``
-    keeps the pairs that it has solved, so none is solved twice; distances in closed form are made again, in milliseconds.
+    solves none twice; distances in closed form are made again, in milliseconds.
 
     Kinds of fewer than 5 implementations on a side are left out, and named in the sentence.
 

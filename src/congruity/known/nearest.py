@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from congruity._base.arrays import Floats
 from congruity._base.progress import Progress, silent
 from congruity._base.streams import stream
 from congruity.evaluation import Swappable
+from congruity.inference.ranks import mann_whitney
 from congruity.known import inputs as known_inputs
 from congruity.known import response_distance as swaps
 from congruity.known import shipped
@@ -63,9 +63,11 @@ def beside(
     found = []
     for algorithm in dict.fromkeys(one.algorithm for one in made):
         mine = np.array([one.algorithm == algorithm for one in made])
-        reached = _closer(table[0, 1:], mine)
+        reached = mann_whitney(table[0, 1:][mine], table[0, 1:][~mine])
         members = np.flatnonzero(mine)
-        known = [_closer(np.delete(table[1 + k, 1:], k), np.delete(mine, k)) for k in members]
+        known = [
+            mann_whitney(np.delete(table[1 + k, 1:], k)[np.delete(mine, k)], table[1 + k, 1:][~mine]) for k in members
+        ]
         found.append(
             {
                 "algorithm": algorithm,
@@ -78,8 +80,3 @@ def beside(
             }
         )
     return sorted(found, key=lambda row: -float(row["closer"]))
-
-
-def _closer(distances: Floats, mine: NDArray[np.bool_]) -> float:
-    one, other = distances[mine][:, None], distances[~mine]
-    return float(((one < other) + 0.5 * (one == other)).mean())

@@ -16,6 +16,9 @@ from congruity._base.arrays import Floats
 from congruity._base.streams import stream
 from congruity.bench.ground_truth.measures import Entry
 from congruity.inference import edge_guard, estimate
+from congruity.inference.bootstrap import weighted_p
+from congruity.inference.design import Design
+from congruity.inference.ranks import mann_whitney
 from congruity.known.recorded import Network, Reading
 
 _GROUP = 6
@@ -214,20 +217,25 @@ def _groups(networks: Sequence[Network], size: int) -> list[list[int]]:
 
 
 def congruities(table: Floats, a: Sequence[int], b: Sequence[int], draws: NDArray[np.float64]) -> Floats:
-    """Return (B,) congruity between two groups, each network counted as often as its column of ``draws`` says.
+    """Return (B,) congruity C = 1 - |P1 + P2 - 1| between two groups, each network weighing as ``draws`` (B, N) says.
 
-    A triple of a network with itself is left out. NaN-free: where no triple is left, congruity is that of a coin, 1.
+    A chance whose triples all weigh 0 counts as that of a coin, 1/2.
     """
-    total = np.zeros(len(draws))
-    for mine, other in ((a, b), (b, a)):
-        within, between = table[np.ix_(mine, mine)], table[np.ix_(other, mine)]  # [source, target]
-        closer = (within[:, None] < between[None]) + 0.5 * (within[:, None] == between[None])  # source, other, target
-        closer[np.arange(len(mine)), :, np.arange(len(mine))] = 0.0
-        own, others = draws[:, mine], draws[:, other]
-        wins = np.einsum("ri,rk,rj,ikj->r", own, others, own, closer, optimize=True)
-        triples = (own.sum(axis=1) ** 2 - (own**2).sum(axis=1)) * others.sum(axis=1)
-        total += np.divide(wins, triples, out=np.full(len(draws), 0.5), where=triples > 0)
-    return np.asarray(1 - np.abs(total - 1))
+    rows = [*a, *b]
+    n = (len(a), len(b))
+    groups = Design(
+        toward=np.ascontiguousarray(table[np.ix_(rows, rows)].T),
+        first=np.arange(len(rows)) < len(a),
+        unit=np.arange(len(rows)),
+        units=n,
+        swapped=False,
+        kind="independent",
+        sides=("a", "b"),
+        n=n,
+        n_bases=None,
+    )
+    p = weighted_p(groups, draws[:, rows])
+    return np.asarray(1 - np.abs(np.where(np.isnan(p), 0.5, p).sum(axis=1) - 1))
 
 
 def _mean_between(table: Floats, a: Sequence[int], b: Sequence[int], draws: NDArray[np.float64]) -> Floats:
@@ -252,19 +260,11 @@ def _listed(table: Floats, networks: Sequence[Network]) -> tuple[Floats, _Pairs]
 
 
 def _auroc(distance: Floats, pairs: _Pairs, weights: Floats | None = None) -> float:
-    """Return the mean over families of `_area`."""
+    """Return the mean over families of P[a pair of one algorithm is closer than one of two], ties counted half."""
     weights = np.ones(len(distance)) if weights is None else weights
-    parts = [pairs.family == family for family in dict.fromkeys(pairs.family.tolist())]
-    return float(np.mean([_area(distance[part], pairs.same[part], weights[part]) for part in parts]))
-
-
-def _area(distance: Floats, same: NDArray[np.bool_], weights: Floats) -> float:
-    """Return the probability that a pair of one algorithm is closer than another; ties count half."""
-    order = np.argsort(distance, kind="stable")
-    values, alike, w = distance[order], same[order], weights[order]
-    other = np.where(alike, 0.0, w)
-    _, first, index = np.unique(values, return_index=True, return_inverse=True)
-    at = np.add.reduceat(other, first)
-    farther = other.sum() - np.cumsum(at) + at / 2  # different pairs farther than each value, ties half
-    own = np.where(alike, w, 0.0)
-    return float((own * farther[index]).sum() / (own.sum() * other.sum()))
+    shares = []
+    for family in dict.fromkeys(pairs.family.tolist()):
+        same, different = (part & (pairs.family == family) for part in (pairs.same, ~pairs.same))
+        of_both = (weights[same], weights[different])
+        shares.append(mann_whitney(distance[same], distance[different], weights=of_both))
+    return float(np.mean(shares))

@@ -30,6 +30,7 @@ from congruity._base.progress import Progress
 from congruity._base.streams import stream
 from congruity.comparison import arrays as measure
 from congruity.inference import estimate
+from congruity.inference.ranks import mann_whitney
 from congruity.interventions import Resample
 from congruity.known.networks import matched_behaviour as twins
 from congruity.models.load import load_model
@@ -158,5 +159,4 @@ def _auroc(values: Floats, groups: Sequence[NDArray[np.intp]]) -> float:
     across = _pairs(values, groups[0], groups[1])
     if len(within) == 0:
         return float("nan")
-    above = (across[:, None] > within).mean() + (across[:, None] == within).mean() / 2
-    return float(above)
+    return mann_whitney(within, across)
