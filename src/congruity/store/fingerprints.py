@@ -26,6 +26,7 @@ from congruity.values import (
     Queries,
     Scores,
     Site,
+    Traits,
 )
 
 SUFFIX = ".safetensors"
@@ -93,6 +94,7 @@ def save_table(table: DistanceTable, path: Path) -> Path:
         "measure": table.measure,
         "labels": table.labels,
         "parameters": plain(table.parameters),
+        "traits": table.traits and {**plain(table.traits), "range": list(map(str, table.traits.range))},  # "inf"
         "digest": digest(table),
     }
     return write_bytes(serialise(arrays, metadata={_KEY: json.dumps(header, sort_keys=True, allow_nan=False)}), path)
@@ -105,7 +107,12 @@ def load_table(path: Path) -> DistanceTable:
         header = json.loads(metadata[_KEY])
         bounds = {name: arrays.get(name) for name in ("lower", "upper")}
         table = DistanceTable(
-            header["measure"], arrays["values"], tuple(header["labels"]), **bounds, parameters=header["parameters"]
+            header["measure"],
+            arrays["values"],
+            tuple(header["labels"]),
+            **bounds,
+            parameters=header["parameters"],
+            traits=_traits(header["traits"]),
         )
         stated = header["digest"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -113,6 +120,13 @@ def load_table(path: Path) -> DistanceTable:
     if digest(table) != stated:
         raise StoreError(f"{path}: the distance table does not match its own digest, so it was edited; delete it")
     return table
+
+
+def _traits(stored: dict[str, Any] | None) -> Traits | None:
+    if stored is None:
+        return None
+    low, high = map(float, stored["range"])
+    return Traits(**{**stored, "invariances": frozenset(stored["invariances"]), "range": (low, high)})
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Any]]:

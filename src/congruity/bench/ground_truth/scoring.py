@@ -41,17 +41,17 @@ def label(network: Network) -> str:
     return f"{network.family}/{network.algorithm}"
 
 
-def judged(entry: Entry, choose: Sequence[Network], report: Sequence[Network], small: bool) -> dict[str, Any]:
+def scored(entry: Entry, choose: Sequence[Network], report: Sequence[Network], small: bool) -> dict[str, Any]:
     """Choose the reading on some networks, and report on others."""
     found = {}
     for reading in entry.readings[:: 4 if small else 1]:
         values, pairs = _listed(_tabled(entry, choose, reading), choose)
         found[reading] = _auroc(values, pairs)
     best = max(found, key=lambda reading: found[reading])
-    return judged_at(best, entry, choose, report, small)
+    return scored_at(best, entry, choose, report, small)
 
 
-def judged_at(
+def scored_at(
     reading: Reading, entry: Entry, choose: Sequence[Network], report: Sequence[Network], small: bool
 ) -> dict[str, Any]:
     """Report one reading, with its pair AUROC on the networks that choose."""
