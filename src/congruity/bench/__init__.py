@@ -50,7 +50,7 @@ REGISTRY: tuple[Benchmark, ...] = (
     Benchmark("distances", "ridge against scikit-learn, certified d_repr, memory", distances.run),
     Benchmark(
         "ground-truth",
-        "networks whose algorithm is known: who tells same from other?",
+        "networks whose algorithm is known: which measure tells one algorithm from others?",
         ground_truth.run,
         options=("quick", "only", "plugins"),
         rows=ground_truth.rows,

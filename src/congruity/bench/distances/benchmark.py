@@ -1,4 +1,4 @@
-"""Distances: speed on one core against what people run today, and how good the certificates are."""
+"""Benchmark of the distances: seconds on one core against scikit-learn, and the widths of the certificates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TOLERANCE = 1e-3
 
 
 def run(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
-    """Measure on one core; ``small`` is for tests: the same code in seconds, and numbers that mean nothing."""
+    """Return the numbers of the benchmark, on one core; ``small`` runs the same code on sizes that mean nothing."""
     with one_blas_thread():
         count, samples, features = (4, 60, 300) if small else (40, 1000, 9984)
         ridge = _ridge(seed, count, samples, features, progress)
@@ -46,7 +46,7 @@ def run(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
 
 
 def _ridge(seed: int, count: int, samples: int, features: int, progress: Progress) -> dict[str, Any]:
-    """All ordered pairs by ridge, Gram matrices included, against a loop of scikit-learn's RidgeCV over pairs."""
+    """Return seconds for all ordered pairs by `Ridge`, Gram matrices included, against a loop of RidgeCV over pairs."""
     making = 0.0
 
     def representations() -> Iterator[Floats]:
@@ -85,7 +85,7 @@ def _ridge(seed: int, count: int, samples: int, features: int, progress: Progres
 
 
 def _implementation(seed: int, k: int, samples: int, features: int) -> Floats:
-    """A representation whose spectrum falls as those of language models do, sharing a third of its variance."""
+    """Return a representation with a falling spectrum, as language models have, and a third of its variance shared."""
     shared = stream(seed, "bench shared", samples).standard_normal((samples, samples // 2))
     rng = stream(seed, "bench", k, samples)
     scales = np.arange(1, samples // 2 + 1) ** -0.5
@@ -95,7 +95,7 @@ def _implementation(seed: int, k: int, samples: int, features: int) -> Floats:
 
 
 def _sklearn(x: Floats, y: Floats) -> float:
-    """One minus the held-out R^2 (around the training mean) from features, the penalty by RidgeCV's leave-one-out."""
+    """Return 1 - held-out R^2 (around the training mean) from features, with the penalty that RidgeCV chooses."""
     linear = require("sklearn.linear_model", "scikit-learn", "timing the alternative")
     ridge = Ridge()
     train, test = ridge.split(len(x))
@@ -109,7 +109,7 @@ def _sklearn(x: Floats, y: Floats) -> float:
 
 
 def _spectral(seed: int, samples: int, features: int, progress: Progress) -> dict[str, Any]:
-    """Seconds a direction, both solved to the tolerance, on four kinds of data; and the widest bracket left."""
+    """Return seconds a direction of d_repr at the tolerance, on four kinds of data, and the widest bracket."""
     by_data, gaps = {}, []
     kinds = _kinds(seed, samples, features)
     for done, (name, x, y) in enumerate(kinds):

@@ -1,4 +1,4 @@
-"""Distances by array library and device: the same code, pairs a second."""
+"""Pairs a second of `Ridge` and `Spectral` by array library and device."""
 
 from __future__ import annotations
 

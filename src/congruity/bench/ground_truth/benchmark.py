@@ -85,7 +85,7 @@ def run(
         if name not in regimes:
             raise UnknownNameError("regime", name, regimes)
     result: dict[str, Any] = {}
-    counts: dict[str, Any] = {"group": scoring.group(small)}
+    counts: dict[str, Any] = {"group": scoring.group_size(small)}
     for regime, make in regimes.items():
         if only and regime not in only:
             continue

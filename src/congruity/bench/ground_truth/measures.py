@@ -108,7 +108,7 @@ def _centred(network: Network, reading: Reading) -> list[Floats]:
 
 
 def from_function(name: str, fn: Measure) -> Table:
-    """Return a measure made of a dissimilarity of two representations, (samples, features) each."""
+    """Return a plug-in, a dissimilarity of two representations (samples, features), as a measure."""
 
     def table(networks: Sequence[Network], reading: Reading) -> Floats:
         reprs = [np.concatenate(_centred(network, reading), axis=1) for network in networks]
@@ -142,7 +142,7 @@ def _sizes(network: Network, reading: Reading) -> Floats:
 
 
 def _over_depth(network: Network, reading: Reading) -> Floats:
-    """Return the share of the variance in the layers up to each fifth of the depth."""
+    """Return the share (4,) of the variance in the layers up to each fifth of the depth."""
     found = [float(np.square(part).sum()) for part in _centred(network, ("all layers", reading[1]))]
     share = np.cumsum(found) / np.sum(found)
     return np.asarray(np.interp(np.linspace(0.2, 0.8, 4), np.linspace(0, 1, len(share)), share))
@@ -158,7 +158,7 @@ NUISANCES: dict[str, Callable[[Network, Reading], Floats]] = {
 
 
 def nuisance(read: Callable[[Network, Reading], Floats]) -> Table:
-    """Return the distance between some numbers read from each network."""
+    """Return the Euclidean distance between the numbers that ``read`` gives of each network, as a measure."""
 
     def table(networks: Sequence[Network], reading: Reading) -> Floats:
         values = np.stack([read(network, reading) for network in networks])

@@ -114,7 +114,7 @@ def tokenizer() -> Any:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutPrompts:
     """``n`` indirect-object prompts in words of `tokenizer`; the counterfactual swaps S2, as in `congruity.tasks.IOI`.
 
     Every pair of names, place and thing occurs in training, but never together as here.
@@ -129,9 +129,9 @@ class HeldOut:
         return _examples(stream(self.seed, "twins", "held out"), self.n, held_out=True)
 
 
-def task(n: int = 200, seed: int = 0) -> HeldOut:
+def task(n: int = 200, seed: int = 0) -> HeldOutPrompts:
     """Return a `congruity.protocols.Task` of ``n`` held-out prompts."""
-    return HeldOut(n, seed)
+    return HeldOutPrompts(n, seed)
 
 
 def _examples(rng: np.random.Generator, n: int, *, held_out: bool) -> Examples:
