@@ -37,7 +37,8 @@ class Model(Protocol):
 class BoundModel(Protocol):
     """A model on one set of examples, or on some of its ``rows``. Outputs come in the order of the edits."""
 
-    flops: float  # counted so far, of the matrix products that had to happen
+    @property
+    def flops(self) -> float: ...  # counted so far, of the matrix products that had to happen
 
     def run(
         self,

@@ -13,7 +13,7 @@ from torch import Tensor
 from congruity._base.digest import digest
 from congruity.errors import InputError, ModelError, TaskError
 from congruity.models.bound import Bound
-from congruity.models.group import Group
+from congruity.models.group import Batch, Group
 from congruity.models.shortcuts import Start
 from congruity.protocols import Intervention
 from congruity.values import Examples, ModelCard, Site
@@ -120,24 +120,16 @@ class TorchModule:
         """Weights of the matrices in ``module``."""
         return sum(p.numel() for p in module.parameters() if p.ndim == 2)
 
-    def logits(
-        self,
-        tokens: Tensor,
-        prefix: Any,
-        copies: int,
-        padding: Tensor | None,
-        wanted: Tensor | None = None,
-        words: Tensor | None = None,
-    ) -> Tensor:
+    def logits(self, batch: Batch) -> Tensor:
         """Return (rows wanted, classes), or only the classes ``words`` (rows wanted, k)."""
-        result = self._module(tokens)
+        result = self._module(batch.tokens)
         if not isinstance(result, Tensor):
             raise ModelError(
                 f"{self.card.name}: the module returned {type(result).__name__}; it must return a tensor of logits"
             )
         logits = result if result.ndim == 2 else result[:, -1]
-        logits = logits if wanted is None else logits[wanted]
-        return logits if words is None else logits.gather(1, words)
+        logits = logits if batch.wanted is None else logits[batch.wanted]
+        return logits if batch.words is None else logits.gather(1, batch.words)
 
     def embedding_module(self) -> torch.nn.Module | None:
         """None: which submodule embeds the inputs is not known."""
