@@ -73,7 +73,7 @@ def _of_group(session: Session, number: int, chosen: NDArray[np.intp], sites: Se
             for first in range(0, len(members), per_batch):
                 some = members[first : first + per_batch]
                 part = session.part(number, index, len(some))
-                masks = session.masks([Edit((sites[i],), session.intervention.name) for i in some])
+                masks = session.masks([Edit((sites[i],), session.intervention.name) for i in some], part)
                 with session.replaced(part, masks):
                     logits = session.logits(part, words=words.repeat(len(some), 1), start=start)
                 change = _difference(logits).unflatten(0, (len(some), -1)) - clean

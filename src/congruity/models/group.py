@@ -33,6 +33,21 @@ class Group:
         tokens = self.clean.ndim == 2 and not self.clean.is_floating_point()
         return int(self.clean.shape[1] - self.prefix) if tokens else 1
 
+    @property
+    def shortest(self) -> int:
+        """Positions of the row that has fewest, the shared prefix included."""
+        return self.positions + self.prefix if self.padding is None else int(self.padding.sum(dim=1).min())
+
+    def columns(self, position: int, computed: int) -> Tensor:
+        """Return where each row holds a token position among the ``computed`` ones, (g,) or (1,) if all hold it there.
+
+        Negative numbers are positions of the shared prefix, which is not computed.
+        """
+        if position < 0:
+            return torch.tensor([computed + position])
+        padded = torch.zeros(1) if self.padding is None else (~self.padding).sum(dim=1).cpu()
+        return padded.long() + position - self.prefix
+
 
 @dataclass(frozen=True)
 class Batch:

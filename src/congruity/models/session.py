@@ -20,7 +20,7 @@ from congruity.models.group import Batch, Captured, Group, Prepared, take
 from congruity.models.hooks import Skipper, hooked, reader, recorder, replacer
 from congruity.models.shortcuts import Runs, Start
 from congruity.protocols import Intervention
-from congruity.values import Edit, Site
+from congruity.values import Edit, Interchange, Location, Site
 
 
 class Backend(Runs, Protocol):
@@ -31,6 +31,8 @@ class Backend(Runs, Protocol):
 
     def computing_module(self, hook: str) -> torch.nn.Module | None: ...  # of an activation replaced only whole
     def matrix_parameters(self, module: torch.nn.Module) -> int: ...
+    def answers(self, batch: Batch) -> Tensor: ...  # (rows wanted, outputs, classes) logits of all that it answers
+    def class_numbers(self, words: Sequence[str]) -> list[int]: ...  # classes of single words
     def embedding_module(self) -> torch.nn.Module | None: ...  # of whole-number inputs
     def start_hook(self, layer: int) -> str | None: ...  # the activation that a run may start from at this layer
     def starting(self, start: Start) -> AbstractContextManager[None]: ...  # edited at that layer only
@@ -78,6 +80,7 @@ class Session:
     _captured: dict[int, Captured] = field(default_factory=dict)
     _prepared: dict[int, Prepared] = field(default_factory=dict)
     _moments: dict[str, Moments] = field(default_factory=dict)
+    _flat: set[str] = field(default_factory=set)  # hooks whose activations have no positions
 
     def __post_init__(self) -> None:
         sites = self.backend.sites
@@ -129,6 +132,12 @@ class Session:
         with self.backend.starting(Start(start.layer, start.residual.repeat(part.copies, 1, 1))):
             return self.backend.logits(batch)
 
+    def answers(self, part: Part, *, wanted: Tensor, classes: Sequence[int] | None = None) -> Tensor:
+        """Return (rows wanted, outputs, classes) probabilities, of all classes or among those given."""
+        words = None if classes is None else torch.tensor(classes, device=wanted.device).expand(len(wanted), -1)
+        logits = self.backend.answers(self.batch(part, wanted=wanted, words=words))
+        return logits.double().softmax(dim=-1)
+
     def batch(
         self,
         part: Part,
@@ -161,14 +170,14 @@ class Session:
         skips, replacers, selectors = {}, {}, []
         for hook, mask in masks.items():
             replacement = take(part.replacements[hook], part.index)
-            module = self.backend.computing_module(hook) if mask.shape[1] == 1 else None
+            module = self.backend.computing_module(hook) if mask[0].numel() == 1 else None
             whole = mask == 1
             if module is None or not whole.any():
                 replacers[hook] = replacer(replacement, mask)
                 continue
             if (mask[~whole] > 0).any():
                 replacers[hook] = replacer(replacement, mask.where(~whole, 0))
-            skip = Skipper(replacement, whole[:, 0])
+            skip = Skipper(replacement, whole[:, 0, 0, 0])
             skips[hook] = skip.restore
             selectors.append((module, skip.select))
             rows = int(whole.sum()) * len(part.index) * replacement.shape[1]
@@ -176,16 +185,64 @@ class Session:
         with hooked(selectors, before=True), self.hooked(skips), self.hooked(replacers):
             yield
 
-    def masks(self, edits: Sequence[Edit | None]) -> dict[str, Tensor]:
-        """Return, for hooks that some edit touches, (edits, heads): how far to go to the replacement, from 0 to 1."""
+    def masks(self, edits: Sequence[Edit | Interchange | None], part: Part) -> dict[str, Tensor]:
+        """Return, for hooks that some edit touches, how far to go to the replacement, from 0 to 1.
+
+        Args:
+            edits: one a copy of the part's rows.
+            part: rows to run.
+
+        Returns:
+            (edits, 1, 1, heads) by hook; with an `Interchange` among the edits (edits, rows, positions, heads).
+        """
+        each = any(isinstance(edit, Interchange) for edit in edits)
         masks: dict[str, Tensor] = {}
+
+        def mask(site: Site) -> Tensor:
+            if site.hook not in self.heads:
+                raise ModelError(f"the model has no site {site}; see its sites with model.sites")
+            size = (len(part.index), part.replacements[site.hook].shape[1]) if each else (1, 1)
+            return masks.setdefault(site.hook, torch.zeros(len(edits), *size, self.heads[site.hook]))
+
         for e, edit in enumerate(edits):
-            for site in edit.sites if edit is not None else ():
-                if site.hook not in self.heads:
-                    raise ModelError(f"the model has no site {site}; see its sites with model.sites")
-                mask = masks.setdefault(site.hook, torch.zeros(len(edits), self.heads[site.hook]))
-                mask[e, site.index or 0] = edit.scale if edit is not None else 0.0
+            if isinstance(edit, Edit):
+                for site in edit.sites:
+                    mask(site)[e, :, :, site.index or 0] = edit.scale
+            elif edit is not None:
+                if len(edit.where) != self.n:
+                    raise ModelError(f"an interchange of {len(edit.where)} rows for {self.n} examples")
+                where = torch.as_tensor(edit.where[part.group.rows[part.index.cpu().numpy()]])
+                for location, rows in zip(edit.locations, where.T, strict=True):
+                    self._mark(mask(location.site)[e, :, :, location.site.index or 0], location, rows, part)
         return {hook: mask.to(self.backend.device) for hook, mask in masks.items()}
+
+    def _mark(self, mask: Tensor, location: Location, rows: Tensor, part: Part) -> None:
+        """Set (rows, positions) to 1 at a location, in the rows that are True."""
+        if location.position is None:
+            mask[rows] = 1.0
+            return
+        at, length = part.group.columns(location.position, mask.shape[1]), mask.shape[1] + part.group.prefix
+        at = at[part.index.cpu()] if len(at) > 1 else at.expand(len(rows))
+        if not -length <= location.position < length:
+            raise ModelError(f"{location}: there are {length} positions, counted from 0")
+        rows = rows & (at >= 0)  # in the shared prefix both runs hold the same value
+        mask[rows, at[rows]] = 1.0
+
+    @property
+    def locations(self) -> tuple[Location, ...]:
+        """Every site at each position that all examples have; counted from the end where prompts differ in length."""
+        found: list[Location] = []
+        for site in self.backend.sites:
+            numbers = range(len(self.groups))
+            ends = [self.prepared(i).replacements[site.hook].shape[1] + self.groups[i].prefix for i in numbers]
+            if site.hook in self._flat:
+                found.append(Location(site))
+            elif len(set(ends)) == 1 and all(group.padding is None for group in self.groups):
+                found += [Location(site, position) for position in range(ends[0])]
+            else:
+                shortest = min(min(ends), *(group.shortest for group in self.groups))
+                found += [Location(site, position) for position in range(-shortest, 0)]
+        return tuple(found)
 
     def hooked(self, hooks: dict[str, Callable[..., Any]]) -> AbstractContextManager[None]:
         """Return a context in which the hooks stand at the activations of these names."""
@@ -225,7 +282,7 @@ class Session:
                 other: dict[str, Tensor] = {}
                 clean: dict[str, Tensor] = {}
                 reads: dict[str, Tensor] = {}
-                with self.hooked({hook: recorder(hook, other) for hook in self.hooks}):
+                with self.hooked({hook: recorder(hook, other, self._flat) for hook in self.hooks}):
                     self.logits(whole, tokens=group.counterfactual, wanted=everything[:0])
                 recorders = {hook: recorder(hook, clean) for hook in self.hooks}
                 readers = {name: reader(name, reads) for name in self.backend.reads}

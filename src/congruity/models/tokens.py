@@ -39,6 +39,16 @@ class PromptTokens:
         before, after = self._ids("So the"), self._ids(f"So the{word}")
         return after[:-1] == before and after[-1] != self._tokenizer.unk_token_id
 
+    def number(self, word: str) -> int:
+        """Return the id of a word that continues a prompt as one token.
+
+        Raises:
+            TaskError: it is several tokens, or unknown.
+        """
+        if not self.single_token(word):
+            raise TaskError(f"{word!r} is not one token after a prompt in the tokenizer of {self._name}")
+        return self._ids(f"So the{word}")[-1]
+
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 

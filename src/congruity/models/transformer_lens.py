@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -181,6 +182,14 @@ class TransformerLensModel:
             self._wanted = None
         logits = logits if wanted is None or len(logits) == len(wanted) else logits[wanted]
         return logits if words is None or alone is not None else logits.gather(1, words)
+
+    def answers(self, batch: Batch) -> Tensor:
+        """Return (rows wanted, 1, vocabulary or words): logits of the one answer, the next token."""
+        return self.logits(batch)[:, None]
+
+    def class_numbers(self, words: Sequence[str]) -> list[int]:
+        """Return the token id of each word."""
+        return [self._tokens.number(word) for word in words]
 
     def embedding_module(self) -> torch.nn.Module | None:
         """The module that turns token ids into vectors."""
