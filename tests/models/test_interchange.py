@@ -9,13 +9,13 @@ import pytest
 
 pytest.importorskip("torch")
 
-import tiny  # noqa: E402
-import torch  # noqa: E402
+import torch
 
-from congruity.errors import InputError, ModelError, TaskError  # noqa: E402
-from congruity.interventions import Resample  # noqa: E402
-from congruity.models import TorchModule  # noqa: E402
-from congruity.values import Edit, Examples, Interchange, Location  # noqa: E402
+import tiny
+from congruity.errors import InputError, ModelError, TaskError
+from congruity.interventions import Resample
+from congruity.models import TorchModule
+from congruity.values import Edit, Examples, Interchange, Location
 
 
 def pairs(n: int = 40, seed: int = 0) -> Examples:
@@ -123,7 +123,7 @@ def test_a_language_model_interchanges_at_token_positions(architecture: str, pad
     sites = [site for site in model.sites if site.layer == 0]
     lengths = [len(model.tokens(str(text))) for text in examples.clean]
     ends = tuple(Location(site, -1) for site in sites)
-    assert set(ends) <= set(bound.locations) or len(set(lengths)) == 1 and not pad
+    assert set(ends) <= set(bound.locations) or (len(set(lengths)) == 1 and not pad)
     every = tuple(Location(site, position) for site in sites for position in range(-min(lengths), 0))
     at = np.array([[location.position >= -length for location in every] for length in lengths])
     edit, by_position, last = answers(

@@ -64,6 +64,11 @@ class Bound:
         return self.session.groups
 
     @property
+    def intervention(self) -> Intervention:
+        """What an edit writes."""
+        return self.session.intervention
+
+    @property
     def flops(self) -> float:
         """Flops counted so far, of the matrix products that had to happen."""
         return self.session.flops
