@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="the networks are PyTorch modules")
 
 from congruity.errors import InputError, StoreError  # noqa: E402
 from congruity.known.networks import matched_behaviour as tw  # noqa: E402
+from congruity.models.group import Batch  # noqa: E402
 from congruity.models.load import load_model  # noqa: E402
 from congruity.tasks.indirect_object import TEMPLATES  # noqa: E402
 
@@ -188,5 +189,5 @@ def test_the_adapter_takes_them(kind: tw.Kind) -> None:
     assert model.card.name == f"{kind}-0" and model.probe_error() < 1e-5
     assert all(model.single_token(answer) for answer in PROMPTS.answers)
     with torch.no_grad():
-        wrapped = torch.stack([model.logits(ids(text), None, 1, None)[0] for text in PROMPTS.clean[:2]])
+        wrapped = torch.stack([model.logits(Batch(ids(text)))[0] for text in PROMPTS.clean[:2]])
     torch.testing.assert_close(wrapped, plain, atol=1e-5, rtol=1e-4)

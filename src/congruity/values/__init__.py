@@ -31,6 +31,7 @@ from congruity.values.fingerprint import (
     incapable,
 )
 from congruity.values.inputs import Examples, Queries
+from congruity.values.interchange import Interchange, Location
 from congruity.values.model import Check, ModelCard, Site, SiteKind
 from congruity.values.sampling import Budget, Gates
 
@@ -57,6 +58,8 @@ __all__ = [
     "Guarantee",
     "HeldOut",
     "Implementation",
+    "Interchange",
+    "Location",
     "ModelCard",
     "Outputs",
     "Paired",

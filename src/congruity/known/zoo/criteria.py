@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from congruity._base.streams import stream
 from congruity.known.zoo.interchange_data import Lessons
 from congruity.known.zoo.layout import Layout
-from congruity.known.zoo.network import Networks, Outputs, Swap
+from congruity.known.zoo.network import Activations, Networks, NodeInterchange
 from congruity.known.zoo.relays import kind
 from congruity.known.zoo.training import swaps
 
@@ -71,7 +71,7 @@ def measured(
         for rows in np.array_split(np.arange(_PAIRS), 6):
             tokens = torch.as_tensor(np.concatenate([drawn.source[rows], drawn.base[rows]]), device=device)
             source = torch.arange(len(rows), device=device)
-            swap = Swap(torch.as_tensor(nodes[..., rows], device=device), source)
+            swap = NodeInterchange(torch.as_tensor(nodes[..., rows], device=device), source)
             found = networks(tokens, swap)
             swapped.append(_right(found.logits[..., len(rows) :], expected[rows]))
             carried.append(_read(networks, found, lessons.carried(drawn.source[rows]), lessons, layouts, readouts))
@@ -119,7 +119,7 @@ def _share(x: torch.Tensor, y: torch.Tensor) -> float:
 
 def _read(
     networks: Networks,
-    found: Outputs,
+    found: Activations,
     values: NDArray[np.int64],
     lessons: Lessons,
     layouts: Sequence[Layout],

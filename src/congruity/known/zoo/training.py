@@ -25,7 +25,7 @@ from congruity._base.streams import stream
 from congruity.known.zoo.impostors import Mimicry
 from congruity.known.zoo.interchange_data import Interchange, Lessons
 from congruity.known.zoo.layout import Layout
-from congruity.known.zoo.network import Networks, Outputs, Swap
+from congruity.known.zoo.network import Activations, Networks, NodeInterchange
 from congruity.known.zoo.relays import kind
 
 
@@ -123,7 +123,7 @@ def _loss(
     drawn = lessons.interchange(recipe.batch, random)
     answers = torch.as_tensor(lessons.answers(drawn.source), device=device)
     nodes, aligned = swaps(layouts, lessons, drawn, recipe.aligned, random, sets=True)
-    swap = Swap(torch.as_tensor(nodes, device=device), torch.arange(len(drawn.source), device=device))
+    swap = NodeInterchange(torch.as_tensor(nodes, device=device), torch.arange(len(drawn.source), device=device))
     rows = torch.as_tensor(np.concatenate([drawn.source, drawn.base]), device=device)
     found = networks(rows, swap)
     n = len(drawn.source)
@@ -181,7 +181,7 @@ def _readout_loss(
     readouts: _Readouts,
     lessons: Lessons,
     layouts: Sequence[Layout],
-    found: Outputs,
+    found: Activations,
     values: Tensor,
 ) -> Tensor:
     total = torch.zeros(len(layouts), device=values.device)
