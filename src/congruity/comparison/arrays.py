@@ -15,6 +15,7 @@ from congruity._base.engine import one_blas_thread
 from congruity._base.gram import standard_gram
 from congruity._base.progress import Progress, silent
 from congruity._base.streams import stream
+from congruity.comparison.tables import with_traits
 from congruity.distances.gram import Array
 from congruity.distances.held_out import generalisation
 from congruity.distances.spectral_pairs import Pairs, midpoint
@@ -95,7 +96,7 @@ def pairwise(
             raise InputError(f"pairwise: labels has {len(names)} names for {len(grams)} reprs; pass one name for each")
         stack = array_namespace(*grams).stack
         more = {"targets": stack(targets)} if targets else {}
-        return measure.table(stack(grams), names, progress=progress, **more)
+        return with_traits(measure.table(stack(grams), names, progress=progress, **more), measure)
 
 
 def _alike(first: Array, made: Array, name: str, shapes: list[str]) -> None:

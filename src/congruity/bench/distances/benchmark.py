@@ -16,8 +16,8 @@ from congruity._base.progress import Progress
 from congruity._base.streams import stream
 from congruity.bench.distances import devices, peers
 from congruity.comparison import arrays as measure
+from congruity.comparison.estimate import estimate
 from congruity.distances import Ridge, Spectral, cascade
-from congruity.inference import estimate
 
 _TOLERANCE = 1e-3
 

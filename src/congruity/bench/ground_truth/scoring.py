@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from congruity._base.arrays import Floats
 from congruity._base.streams import stream
 from congruity.bench.ground_truth.measures import Entry
-from congruity.inference import edge_guard, estimate
+from congruity.comparison.estimate import estimate
+from congruity.inference import edge_guard
 from congruity.known.recorded import Network, Reading
 
 _GROUP = 6

@@ -29,7 +29,7 @@ from congruity._base.digest import plain
 from congruity._base.progress import Progress
 from congruity._base.streams import stream
 from congruity.comparison import arrays as measure
-from congruity.inference import estimate
+from congruity.comparison.estimate import estimate
 from congruity.interventions import Resample
 from congruity.known.networks import matched_behaviour as twins
 from congruity.models.load import load_model
