@@ -15,7 +15,8 @@ from congruity._base.digest import digest
 from congruity._base.progress import Progress, silent
 from congruity._base.registry import parameters_of
 from congruity._base.versions import versions
-from congruity.comparison.tables import Rows, distance_table
+from congruity.comparison.alike import Rows
+from congruity.comparison.tables import distance_table
 from congruity.errors import StoreError
 from congruity.finders import Attribution
 from congruity.interventions import Resample

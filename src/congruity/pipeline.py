@@ -11,10 +11,10 @@ import numpy as np
 
 from congruity import distances
 from congruity._base.progress import Progress, silent
-from congruity.comparison.sensitivity import examined
+from congruity.comparison.compare import compared as compared_fingerprints
 from congruity.comparison.sequential import until_decided
 from congruity.errors import InputError, NotApplicableError
-from congruity.inference import check_settings
+from congruity.inference import EstimateSettings
 from congruity.protocols import Distance, Model, Task
 from congruity.sampling.fingerprint import fingerprint
 from congruity.sampling.prepare import loaded
@@ -96,7 +96,7 @@ def compared(
     **options: Any,
 ) -> Comparison:
     """Do what `compare` does, and return the fingerprints with the result, as reports need them."""
-    check_settings(margin, alpha, seed)
+    settings = EstimateSettings(margin, alpha, seed)
     if options and all(isinstance(side, Fingerprint) or _is_fingerprint_path(side) for side in (a, b)):
         raise InputError(
             f"compare: {', '.join(options)} applies to models only, and both sides are fingerprints already"
@@ -112,7 +112,7 @@ def compared(
             (first, second), distance, looks=looks, margin=margin, alpha=alpha, seed=seed, progress=progress
         )
     left, right = sides(a, b, task=task, paired=paired, seed=seed, progress=progress, **options)
-    result = examined(left, right, distance, folds=folds, margin=margin, alpha=alpha, seed=seed, progress=progress)
+    result = compared_fingerprints(left, right, distance, settings, folds=folds, progress=progress)
     return Comparison(left, right, result)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -195,9 +195,9 @@ def compare(
     """Decide whether two sides share an interpretation, as far as their implementations show."""
     from congruity import distances, interventions, pipeline, tasks
     from congruity._base import files
+    from congruity.comparison.reference import rank_among
     from congruity.comparison.sequential import LOOKS
     from congruity.errors import InputError
-    from congruity.inference import standing
     from congruity.report import html
     from congruity.values import Budget
 
@@ -205,7 +205,7 @@ def compare(
     chosen = tasks.by_name(task, n=prompts, seed=seed)
     known = [[files.read_json(path) for path in paths or ()] for paths in (equivalent, different)]
     for other in (*known[0], *known[1]):
-        standing(other, equivalent=[other], different=[])  # refused now rather than after the work
+        rank_among(other, equivalent=[other], different=[])  # refused now rather than after the work
     options: dict[str, Any] = {} if n is None else {"n": n}
     if kl or by != "number":
         options |= {"budget": Budget(kl=tuple(kl) if kl else Budget().kl, by=cast(Any, by))}
@@ -226,17 +226,18 @@ def compare(
             **options,
         )
     result = comparison.result
-    placed = None
+    rank, unranked = None, []
     if any(known) and result.rho is not None:
         try:
-            placed = standing(result, equivalent=known[0], different=known[1])
+            rank = rank_among(result, equivalent=known[0], different=known[1])
         except InputError as error:  # known comparisons of another kind: no reason to lose this one
-            result = replace(result, warnings=(*result.warnings, f"no place among the known comparisons: {error}"))
-            comparison = replace(comparison, result=result)
-    report = files.write_bytes(
-        html.page([comparison], title=f"{result.names[0]} and {result.names[1]}").encode(), out / "report.html"
-    )
-    data = result.to_dict() | {"report": str(report)} | ({} if placed is None else {"standing": asdict(placed)})
+            unranked.append(f"no rank among the known comparisons: {error}")
+    warnings = [*result.warnings, *unranked]
+    title = f"{result.names[0]} and {result.names[1]}"
+    page = html.page([comparison], title=title, warnings=unranked)
+    report = files.write_bytes(page.encode(), out / "report.html")
+    data = result.to_dict() | {"report": str(report), "warnings": warnings}
+    data |= {} if rank is None else {"standing": asdict(rank)}
     files.write_json(data, out / "result.json")
     if json_output:
         print_json(data)
@@ -245,11 +246,11 @@ def compare(
 
         print_table([comparison])
         print(f"\n{text.verdict(result)}")
-        if placed is not None:
-            print(f"Among known comparisons: {placed.sentence}")
+        if rank is not None:
+            print(f"Among known comparisons: {rank.sentence}")
         for line in wording.details(result):
             print(line)
-        for warning in result.warnings:
+        for warning in warnings:
             print(f"Warning: {warning}")
         print(f"\nReport: {report}")
     if result.verdict == "not applicable":
@@ -268,9 +269,9 @@ def matrix(
     quiet: Quiet = False,
 ) -> None:
     """Compare all pairs of several models, with the error rate controlled over all of them."""
+    from congruity._base.wording import interval, number, p_value, printable
     from congruity.comparison import matrix as family
     from congruity.errors import InputError
-    from congruity.report.wording import interval, number, p_value, printable
 
     if strange := [side for side in sides if not side.endswith(".safetensors")]:
         raise InputError(f"matrix: {strange[0]} is no fingerprint; make one with `congruity fingerprint`")
@@ -294,7 +295,7 @@ def matrix(
             {
                 "A": a,
                 "B": b,
-                "C [95 %]": f"{number(pair.result.score)} {interval(pair.result.interval)}",
+                "C [95 %]": f"{number(pair.result.score)} {interval(pair.result.interval)}".rstrip(),
                 "rho": number(pair.result.rho),
                 "p different": p_value(pair.p_different),
                 "p equivalent": p_value(pair.p_equivalent),

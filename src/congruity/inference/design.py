@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from congruity._base.checks import real_array
 from congruity.errors import InputError
-
-Kind = Literal["independent", "two networks", "clustered"]
-MIN_BASES = 4  # C(8, 4) = 70: the smallest number of networks a side at which a permutation p-value can fall below .05
+from congruity.values import MIN_BASES
+from congruity.values.estimate import Kind
 
 
 @dataclass(frozen=True)

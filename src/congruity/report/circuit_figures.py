@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from congruity._base.wording import number, printable
 from congruity.errors import InputError, UnknownNameError
 from congruity.report import plots
-from congruity.report.wording import number, printable
 from congruity.values import Circuit, Evidence, ModelCard
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import PowerNorm
 
+from congruity._base.wording import shorten
 from congruity.report.panels import INK, MAP, PAPER, colour_bar
-from congruity.report.wording import shorten
 from congruity.values import Circuit, ModelCard
 
 

@@ -18,8 +18,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from numpy.typing import NDArray
 
 from congruity._base.arrays import Floats
+from congruity._base.wording import printable, shorten
 from congruity.errors import InputError
-from congruity.report.wording import gates, printable, shorten
+from congruity.report.wording import gates
 from congruity.values import Congruity, DistanceTable, Fingerprint
 
 INK, MUTED, RULE, PAPER = "#1b1b1b", "#595959", "#d2d2d2", "#ffffff"

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from congruity._base.wording import shorten
 from congruity.errors import InputError
 from congruity.report.panels import INK, MARKERS, MUTED, RULE, SIDES, plain_ticks
-from congruity.report.wording import gates, shorten
+from congruity.report.wording import gates
 from congruity.values import Congruity, Fingerprint, Sensitivity, SensitivityPoint
 
 # label, colour, marker, line width; the same numbers in both panels

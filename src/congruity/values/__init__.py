@@ -3,22 +3,9 @@
 from __future__ import annotations
 
 from congruity.values.circuit import Behaviour, Circuit, Evidence, Scores
-from congruity.values.comparison import (
-    MIN_CLAIM,
-    Agreement,
-    Closeness,
-    Comparison,
-    Congruity,
-    EquivalentKL,
-    Guarantee,
-    Paired,
-    PromptError,
-    Sensitivity,
-    SensitivityPoint,
-    Standing,
-    Verdict,
-)
+from congruity.values.comparison import Comparison, Congruity, Guarantee, RankAmong
 from congruity.values.distance import Certified, DistanceTable, HeldOut, Traits
+from congruity.values.estimate import MIN_BASES, MIN_UNITS, Estimate, PermutationTest, PromptError
 from congruity.values.fingerprint import (
     MIN_ACCURACY,
     SCHEMA_VERSION,
@@ -33,11 +20,23 @@ from congruity.values.fingerprint import (
 from congruity.values.inputs import Examples, Queries
 from congruity.values.interchange import Interchange, Location
 from congruity.values.model import Check, ModelCard, Site, SiteKind
+from congruity.values.relative import (
+    MIN_CLAIM,
+    Agreement,
+    EquivalentKL,
+    Paired,
+    RelativeDistance,
+    Sensitivity,
+    SensitivityPoint,
+)
 from congruity.values.sampling import Budget, Gates
+from congruity.values.status import Remark, Status, Verdict
 
 __all__ = [
     "MIN_ACCURACY",
+    "MIN_BASES",
     "MIN_CLAIM",
+    "MIN_UNITS",
     "SCHEMA_VERSION",
     "Agreement",
     "Behaviour",
@@ -45,12 +44,12 @@ __all__ = [
     "Certified",
     "Check",
     "Circuit",
-    "Closeness",
     "Comparison",
     "Congruity",
     "DistanceTable",
     "Edit",
     "EquivalentKL",
+    "Estimate",
     "Evidence",
     "Examples",
     "Fingerprint",
@@ -63,15 +62,19 @@ __all__ = [
     "ModelCard",
     "Outputs",
     "Paired",
+    "PermutationTest",
     "PromptError",
     "Queries",
+    "RankAmong",
+    "RelativeDistance",
+    "Remark",
     "Representation",
     "Scores",
     "Sensitivity",
     "SensitivityPoint",
     "Site",
     "SiteKind",
-    "Standing",
+    "Status",
     "Stratum",
     "Traits",
     "Verdict",

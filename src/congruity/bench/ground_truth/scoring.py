@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from congruity._base.arrays import Floats
 from congruity._base.streams import stream
 from congruity.bench.ground_truth.measures import Entry
-from congruity.inference import edge_guard, estimate
+from congruity.comparison.estimate import estimate
+from congruity.inference import edge_guard
 from congruity.inference.bootstrap import weighted_p
 from congruity.inference.design import Design
 from congruity.inference.ranks import mann_whitney

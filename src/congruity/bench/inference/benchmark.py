@@ -13,7 +13,8 @@ from congruity._base.engine import each, one_blas_thread
 from congruity._base.progress import Progress
 from congruity._base.streams import stream
 from congruity.bench.inference.populations import POPULATIONS, Population
-from congruity.inference import estimate
+from congruity.comparison.estimate import estimate
+from congruity.inference.bootstrap import BOUNDS, Quantity
 
 _MARGIN = 0.5
 _SIZES = (5, 10, 20, 50)
@@ -77,15 +78,15 @@ def _replicate(unit: _Unit, k: int) -> _Seen:
     )
     p1, p2 = unit.truth
 
-    def held(name: str, value: float) -> bool:
-        low, high = found.intervals[name]
+    def held(name: Quantity, value: float) -> bool:
+        low, high = found.intervals.get(name, BOUNDS[name])
         return low - 1e-9 <= value <= high + 1e-9
 
-    low, high = found.intervals["separation"]
+    low, high = found.intervals.get("separation", BOUNDS["separation"])
     paper_score, paper_says = _paper(table, np.array(side) == "a", rng)
     return _Seen(
         rejected=None if found.p_value is None else found.p_value <= 0.05,
-        within=found.smallest_margin < _MARGIN,
+        within=found.estimate.within,
         equivalent=found.verdict == "equivalent",
         different=found.verdict == "different",
         separation_held=held("separation", p1 + p2 - 1),

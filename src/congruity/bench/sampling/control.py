@@ -29,7 +29,7 @@ from congruity._base.digest import plain
 from congruity._base.progress import Progress
 from congruity._base.streams import stream
 from congruity.comparison import arrays as measure
-from congruity.inference import estimate
+from congruity.comparison.estimate import estimate
 from congruity.inference.ranks import mann_whitney
 from congruity.interventions import Resample
 from congruity.known.networks import matched_behaviour as twins

@@ -23,10 +23,12 @@ from congruity import distances
 from congruity._base.digest import plain
 from congruity._base.streams import stream
 from congruity.cached import Runner, titled
-from congruity.comparison.compare import judge
+from congruity.comparison.alike import pair_of
 from congruity.comparison.paired import paired
+from congruity.comparison.parts import parts_of, result_of
+from congruity.comparison.reference import rank_among
 from congruity.comparison.tables import Measured, measured
-from congruity.inference import standing
+from congruity.inference import EstimateSettings
 from congruity.interventions import Mean, Resample
 from congruity.sampling.implementations import masks
 from congruity.values import Budget, Congruity, Fingerprint, Stratum
@@ -104,7 +106,7 @@ def _standing(result: Congruity, panel: dict[str, list[Congruity]]) -> Any:
     known = {sort: [other for other in some if other is not result] for sort, some in panel.items()}
     if result.rho is None or not all(known.values()):
         return None
-    return plain(asdict(standing(result, equivalent=known["equivalent"], different=known["different"])))
+    return plain(asdict(rank_among(result, equivalent=known["equivalent"], different=known["different"])))
 
 
 def _masks(runner: Runner, first: Fingerprint, changed: str) -> Any:
@@ -125,11 +127,12 @@ def _halves(side: Fingerprint, n: int) -> tuple[Fingerprint, Fingerprint]:
 def _judged(runner: Runner, a: Fingerprint, b: Fingerprint, *, halves: bool = True) -> Congruity:
     """Return the congruity of a pair; without ``halves``, its reliability over prompts is left to other rows."""
     title, distance = titled(runner.progress, f"{a.model.name} / {b.model.name}"), distances.Spectral()
+    pair = pair_of(a, b)
     if halves:
-        tables = measured(a, b, distance, progress=title, make=runner.table)
+        tables = measured(pair, distance, progress=title, make=runner.table)
     else:
         tables = Measured(runner.table(a, b, distance, None, title))
-    return judge(a, b, tables, seed=runner.seed, require_prompts=halves)
+    return result_of(parts_of(pair, tables, EstimateSettings(seed=runner.seed), require_prompts=halves))
 
 
 def _row(runner: Runner, a: Fingerprint, b: Fingerprint, *, how: str) -> dict[str, Any]:
@@ -146,8 +149,8 @@ def _numbers(result: Congruity) -> dict[str, Any]:
     close = result.closeness
     return {
         "score": result.score,
-        "low": result.interval[0],
-        "high": result.interval[1],
+        "low": None if result.interval is None else result.interval[0],
+        "high": None if result.interval is None else result.interval[1],
         "p_within": list(result.p_within),
         "separability": result.separability,
         "p_value": result.p_value,
