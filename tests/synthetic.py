@@ -15,6 +15,7 @@ from congruity._base.arrays import Floats
 from congruity.comparison.certificate import guarantees
 from congruity.values import (
     Behaviour,
+    Budget,
     Check,
     Circuit,
     Comparison,
@@ -25,9 +26,11 @@ from congruity.values import (
     Fingerprint,
     Gates,
     Implementation,
+    Method,
     ModelCard,
     PermutationTest,
     Queries,
+    Sampling,
     Scores,
     Site,
     Status,
@@ -123,13 +126,7 @@ def fingerprint(
             Check("batch against single", True, 2.1e-6, 1e-4, "largest logit difference"),
             Check("self-patch is a no-op", True, 0.0, 1e-6),
         ),
-        settings={
-            "seed": seed,
-            "n": n,
-            "finder": "attribution",
-            "intervention": "resample",
-            "gates": dataclasses.asdict(GATES),
-        },
+        sampling=Sampling("edits", Method("attribution"), (Method("resample"),), n, seed, gates=GATES),
         versions={"congruity": "0.1.0", "numpy": np.__version__},
     )
 
@@ -175,13 +172,13 @@ def stratified(
             rows.append(
                 Implementation(base.model.base, Edit(sites, intervention), found, True, target_kl=kl, tuned_kl=kl)
             )
-    names = list(dict.fromkeys(intervention for intervention, _ in kinds))
-    budget = {"kl": [kl for _, kl in kinds], "tolerance": 0.1, "by": "number", "share": 0.5, "max_draws": 3}
+    names = tuple(Method(name) for name in dict.fromkeys(intervention for intervention, _ in kinds))
+    budget = Budget(kl=tuple(dict.fromkeys(kl for _, kl in kinds if kl is not None)) or Budget().kl)
     return dataclasses.replace(
         base,
         implementations=tuple(rows),
         grams=np.concatenate(made),
-        settings={**base.settings, "intervention": names, "budget": budget},
+        sampling=dataclasses.replace(base.sampling, interventions=names, budget=budget),
     )
 
 
@@ -212,7 +209,7 @@ def repeated(of: Fingerprint, name: str, *, seed: int = 0, moved: float = 0.05, 
         implementations=tuple(rows),
         grams=np.stack([shifted(gram) for gram in of.grams]),
         clean_gram=shifted(of.clean_gram),
-        settings={**of.settings, "edits_of": of.digest},
+        sampling=dataclasses.replace(of.sampling, edits_of=of.digest),
     )
 
 

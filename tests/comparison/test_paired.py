@@ -18,7 +18,7 @@ from congruity.comparison.compare import compared
 from congruity.comparison.paired import agreement, paired, paired_in
 from congruity.errors import InputError, NotComparableError
 from congruity.inference import mean_interval
-from congruity.values import Fingerprint, Site, Status
+from congruity.values import Fingerprint, Method, Site, Status
 
 PROCRUSTES = cg.distances.Procrustes()
 
@@ -173,7 +173,7 @@ def with_edits(side: Fingerprint, rows: np.ndarray, pool: list[tuple[Site, ...]]
 
 def undesigned(side: Fingerprint) -> Fingerprint:
     """Return a side that does not say whose edits it carries."""
-    return dataclasses.replace(side, settings={k: v for k, v in side.settings.items() if k != "edits_of"})
+    return dataclasses.replace(side, sampling=dataclasses.replace(side.sampling, edits_of=None))
 
 
 def test_the_same_edits_are_pairs_in_any_order_and_with_repeats() -> None:
@@ -189,7 +189,8 @@ def test_the_same_edits_are_pairs_in_any_order_and_with_repeats() -> None:
         (a, half[9], True), (a, half[9].take(order, "shuffled"), False),
     ):  # fmt: skip
         assert are_paired(left, right) is are_paired(right, left) is expected
-    assert are_paired(a, dataclasses.replace(half[9].take(order, "s"), settings={**b.settings, "edits_of": a.digest}))
+    told = dataclasses.replace(b.sampling, edits_of=a.digest)
+    assert are_paired(a, dataclasses.replace(half[9].take(order, "s"), sampling=told))
     first, second = paired_rows(a.take(twice, "a"), b.take(twice, "b"))
     assert first.tolist() == second.tolist() == list(range(20)), "an edit has one partner"
 
@@ -230,7 +231,8 @@ def test_edits_with_other_parameters_are_no_pairs_and_no_independent_draws(
     sides: tuple[Fingerprint, Fingerprint],
 ) -> None:
     a, b = sides
-    other = dataclasses.replace(b, settings={**b.settings, "intervention_parameters": {"resample": {"donors": 2}}})
+    unlike = dataclasses.replace(b.sampling, interventions=(Method("resample", {"donors": 2}),))
+    other = dataclasses.replace(b, sampling=unlike)
     with pytest.raises(
         InputError, match=r"paired: the edits of a and copy were made with different parameters of resa"
     ):

@@ -23,7 +23,7 @@ from congruity.comparison.relative_distance import _rising, equivalent_kl, ratio
 from congruity.errors import InputError
 from congruity.inference import EstimateSettings, lower_limit, mean_interval
 from congruity.report import wording
-from congruity.values import DistanceTable, Fingerprint, RelativeDistance, Stratum, keynumbers
+from congruity.values import DistanceTable, Fingerprint, Method, RelativeDistance, Stratum, keynumbers
 
 PROCRUSTES = cg.distances.Procrustes()
 
@@ -350,26 +350,27 @@ def networks(shift: float = 0.0) -> tuple[Fingerprint, Fingerprint]:
 
 
 def changed(side: Fingerprint, *, intervention: str | None = None, kl: float | None = None, stronger: float = 1.0,
-            **settings: Any) -> Fingerprint:  # fmt: skip
+            **sampling: Any) -> Fingerprint:  # fmt: skip
     """Return the same implementations, said to have been made otherwise."""
     rows = []
     for item in side.implementations:
         edit = dataclasses.replace(item.edit, intervention=intervention or item.edit.intervention)
         behaviour = dataclasses.replace(item.behaviour, kl=stronger * item.behaviour.kl)
         rows.append(dataclasses.replace(item, edit=edit, target_kl=kl or item.target_kl, behaviour=behaviour))
-    return dataclasses.replace(side, implementations=tuple(rows), settings={**side.settings, **settings})
+    record = dataclasses.replace(side.sampling, **sampling)
+    return dataclasses.replace(side, implementations=tuple(rows), sampling=record)
 
 
 RULES: list[tuple[dict[str, Any], str]] = [
     ({"intervention": "mean"}, "the sides were made with different interventions: resample and mean"),
     ({"kl": 0.02}, r"the sides were drawn to different KLs: 0\.01 nats and 0\.02 nats"),
     ({"stronger": 1.7}, r"not sampled at matched strength \(mean KL 0\.0\d+ and 0\.0\d+ nats, more than a fac"),
-    ({"budget": {"by": "scale", "tolerance": 0.1, "share": 0.5}}, "the strength of the sides was set by different"),
+    ({"budget": cg.Budget(by="scale")}, "the strength of the sides was set by different"),
     (
-        {"intervention_parameters": {"resample": {"donors": 2}}},
+        {"interventions": (Method("resample", {"donors": 2}),)},
         r"the sides were made with different parameters of resample: None and \{'donors': 2\}",
     ),
-    ({"gates": {"max_kl": 0.02}}, r"admitted through different gates: \{'max_kl': .*\} and \{'max_kl': 0\.02\}"),
+    ({"gates": cg.Gates(max_kl=0.02)}, r"admitted through different gates: \{'max_kl': .*\} and \{'max_kl': 0\.02,"),
 ]  # fmt: skip
 
 
@@ -415,7 +416,7 @@ def test_equivalent_stands_with_the_flag_and_small_differences_are_none(monkeypa
     flagged = compared(sides[0], changed(sides[1], stronger=2.0), margin=0.9)
     assert flagged.verdict == "equivalent" and "This is although the sides were not made alike" in flagged.reason
     assert not mismatches(sides[0], changed(sides[1], stronger=1.3))
-    budget = {**sides[1].settings["budget"], "kl": [0.01, 0.5], "max_draws": 9, "share": 0.2}
+    budget = cg.Budget(kl=(0.01, 0.5), max_draws=9, share=0.2)
     assert not mismatches(sides[0], changed(sides[1], budget=budget))
 
 

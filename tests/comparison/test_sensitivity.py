@@ -153,7 +153,7 @@ def test_a_mix_holds_the_share_that_was_drawn() -> None:
 
 
 def test_no_equivalent_kl_is_claimed_of_sides_that_were_not_made_alike(sides: tuple[Fingerprint, Fingerprint]) -> None:
-    other = dataclasses.replace(sides[1], settings={**sides[1].settings, "gates": {"max_kl": 0.5}})
+    other = dataclasses.replace(sides[1], sampling=dataclasses.replace(sides[1].sampling, gates=cg.Gates(max_kl=0.5)))
     found = compared(sides[0], other, PROCRUSTES, controls=False)
     assert found.sensitivity is not None and found.equivalent_kl is found.sensitivity.equivalent_kl is None
     assert found.closeness is not None and found.closeness.within is None

@@ -377,7 +377,7 @@ def test_sensitivity_is_drawn_where_it_is_and_the_points_are_those_of_the_result
         drawn = next(x for x in left.lines if x.get_label() == ("C", "P1", "P2", "AUC")[k])
         expected = [(p.score, *p.p_within, p.separability)[k] for p in line]
         assert list(drawn.get_xdata()) == [0.003, 0.01, 0.03] and list(drawn.get_ydata()) == expected, of
-    gate = [x for x in left.lines if list(x.get_xdata()) == [rich.a.settings["gates"]["max_kl"]] * 2]
+    gate = [x for x in left.lines if list(x.get_xdata()) == [rich.a.sampling.gates.max_kl] * 2]
     assert len(gate) == 1 and left.get_xscale() == "log"
     both = next(x for x in right.lines if x.get_label() == "C, both sides")
     assert list(both.get_xdata()) == [0, 25, 50, 75, 100]

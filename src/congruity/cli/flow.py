@@ -101,11 +101,11 @@ def fingerprint(
     quiet: Quiet = False,
 ) -> None:
     """Make a model's fingerprint: what it contributes to any comparison, in one small file."""
-    from congruity import finders, interventions, tasks
+    from congruity import finders, interventions, pipeline, tasks
     from congruity._base.clock import Clock
     from congruity.errors import InputError, StoreError
     from congruity.models import load_model
-    from congruity.sampling.fingerprint import fingerprint as make
+    from congruity.sampling.recipe import FingerprintOptions
     from congruity.sampling.weight_copies import fingerprint_of_copies
     from congruity.store import fingerprints as store
     from congruity.values import Budget, Fingerprint, Gates
@@ -130,21 +130,12 @@ def fingerprint(
         else:
             with clock("load"):
                 loaded = load_model(model, revision=revision, device=device)
-            made = make(
-                chosen,
-                loaded,
-                finder=which,
-                intervention=how,
-                n=n,
-                seed=seed,
-                budget=budget,
-                gates=gates,
-                edits_of=other,
-                circuit=None if other is None else other.circuit,
-                require_task=not control,
-                progress=progress,
-                clock=clock,
-            )
+            options: FingerprintOptions = {"intervention": how, "gates": gates, "require_task": not control}
+            if other is None:
+                options |= {"finder": which, "n": n, "budget": budget}
+            else:
+                options |= {"edits_of": other, "circuit": other.circuit}
+            made = pipeline.fingerprint(chosen, loaded, seed=seed, progress=progress, clock=clock, **options)
     path = made.save(out)
     facts = summary(made) | {"path": str(path), "seconds": {k: round(v, 2) for k, v in clock.seconds.items()}}
     if json_output:
@@ -193,12 +184,13 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Decide whether two sides share an interpretation, as far as their implementations show."""
-    from congruity import distances, interventions, pipeline, tasks
+    from congruity import distances, pipeline, tasks
     from congruity._base import files
     from congruity.comparison.reference import rank_among
     from congruity.comparison.sequential import LOOKS
     from congruity.errors import InputError
     from congruity.report import html
+    from congruity.sampling.recipe import Recipe, SamplingOptions
     from congruity.values import Budget
 
     measure = distances.chosen(distance)
@@ -206,25 +198,16 @@ def compare(
     known = [[files.read_json(path) for path in paths or ()] for paths in (equivalent, different)]
     for other in (*known[0], *known[1]):
         rank_among(other, equivalent=[other], different=[])  # refused now rather than after the work
-    options: dict[str, Any] = {} if n is None else {"n": n}
+    options: SamplingOptions = {} if n is None else {"n": n}
     if kl or by != "number":
         options |= {"budget": Budget(kl=tuple(kl) if kl else Budget().kl, by=cast(Any, by))}
-    options |= {"intervention": [interventions.by_name(name) for name in intervention]} if intervention else {}
+    if intervention:
+        options |= {"intervention": intervention}
+    recipe = Recipe.of("compare", options, seed=seed)
+    looks = LOOKS if until_decided else None
+    plan = pipeline.ComparisonPlan(measure, margin, alpha, folds, looks, paired, seed)
     with progress_bars(quiet) as progress:
-        comparison = pipeline.compared(
-            a,
-            b,
-            task=chosen,
-            distance=measure,
-            margin=margin,
-            alpha=alpha,
-            folds=folds,
-            looks=LOOKS if until_decided else None,
-            paired=paired,
-            seed=seed,
-            progress=progress,
-            **options,
-        )
+        comparison = pipeline.compared(a, b, task=chosen, recipe=recipe, plan=plan, progress=progress)
     result = comparison.result
     rank, unranked = None, []
     if any(known) and result.rho is not None:

@@ -157,27 +157,19 @@ def require_comparable(a: Fingerprint, b: Fingerprint) -> None:
 
 def _parameters(side: Fingerprint) -> Any:
     """Parameters of the intervention that made the implementations, where they were kept."""
-    known = side.settings.get("intervention_parameters") or {}
-    return known.get(side.strata[0].intervention)
-
-
-def _rule(side: Fingerprint) -> dict[str, Any]:
-    """How the strength was set: the budget without its targets, what the rule does not use, and when it gives up."""
-    budget = dict(side.settings.get("budget") or {})
-    unused = ("kl", "max_draws", *(("share",) if budget.get("by") == "number" else ()))
-    return {key: value for key, value in budget.items() if key not in unused}
+    return side.sampling.intervention_parameters(side.strata[0].intervention)
 
 
 def _gates(side: Fingerprint) -> Any:
-    return plain(side.settings.get("gates"))
+    return plain(side.sampling.gates)
 
 
 def _finder(side: Fingerprint) -> Any:
-    return side.settings.get("finder")
+    return side.sampling.finder and side.sampling.finder.name
 
 
 def _was_given_edits(side: Fingerprint) -> bool:
-    return bool(side.settings.get("edits_of"))
+    return bool(side.sampling.edits_of)
 
 
 # ------------------------------------------------------------------------------------------------ whether made alike
@@ -200,7 +192,7 @@ def _mismatches(a: Fingerprint, b: Fingerprint, overlap: float | None, *, drawn:
         found.append(f"the sides were made with different parameters of {kind_a.intervention}: {left} and {right}")
     if kind_a.kl != kind_b.kl and drawn:
         found.append(f"the sides were drawn to different KLs: {_nats(kind_a.kl)} and {_nats(kind_b.kl)}")
-    if (left := _rule(a)) != (right := _rule(b)):
+    if (left := a.sampling.strength_rule) != (right := b.sampling.strength_rule):
         found.append(f"the strength of the sides was set by different rules: {left} and {right}")
     if (left := _gates(a)) != (right := _gates(b)):
         found.append(f"implementations were admitted through different gates: {left} and {right}")

@@ -264,7 +264,7 @@ def _provenance(mains: Sequence[Comparison], sides: Sequence[Fingerprint]) -> li
             f"found by {side.circuit.scores.finder} on {side.circuit.scores.n_prompts} prompts",
             "circuit alone": f"KL {number(side.circuit.faithfulness.kl)} nats, "
             f"accuracy {number(side.circuit.faithfulness.accuracy)} on {side.circuit.faithfulness.n} prompts",
-            "settings": side.settings,
+            "settings": side.sampling.facts(),
             "versions": side.versions,
         }
         blocks.append((f"Fingerprint of {shorten(side.model.name, 80)}", fact_rows(facts)))

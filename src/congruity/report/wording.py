@@ -72,13 +72,8 @@ def _of_paired(found: Paired) -> str:
 
 
 def gates(side: Fingerprint) -> Gates | None:
-    """Return the gates that a fingerprint was made with, or None if its settings do not hold them."""
-    found = side.settings.get("gates")
-    if isinstance(found, Mapping):
-        known = {field.name for field in dataclasses.fields(Gates)}
-        limits: dict[str, Any] = {k: None if v is None else float(v) for k, v in found.items() if k in known}
-        return Gates(**limits)
-    return found if isinstance(found, Gates) else None
+    """Return the gates that a fingerprint was made with, or None if they were not recorded."""
+    return side.sampling.gates
 
 
 def verify(comparison: Comparison) -> None:
@@ -102,7 +97,7 @@ def verify(comparison: Comparison) -> None:
         }
         for name, value in drawn.items():
             require_finite(value, where + name)
-        require_finite(side.settings, f"{where}settings", infinite=True)  # a limit may be switched off
+        require_finite(side.sampling, f"{where}sampling", infinite=True)  # a limit may be switched off
 
 
 def verify_result(result: Congruity) -> None:

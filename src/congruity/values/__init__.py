@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from congruity.values.circuit import Behaviour, Circuit, Evidence, Scores
+from congruity.values.circuit import Behaviour, Circuit, Faithfulness, Scores
 from congruity.values.comparison import Comparison, Congruity, Guarantee, RankAmong
 from congruity.values.distance import Certified, DistanceTable, HeldOut, Traits
 from congruity.values.estimate import MIN_BASES, MIN_UNITS, Estimate, PermutationTest, PromptError
@@ -29,7 +29,7 @@ from congruity.values.relative import (
     Sensitivity,
     SensitivityPoint,
 )
-from congruity.values.sampling import Budget, Gates
+from congruity.values.sampling import Budget, Gates, Method, Sampling
 from congruity.values.status import Remark, Status, Verdict
 
 __all__ = [
@@ -50,8 +50,8 @@ __all__ = [
     "Edit",
     "EquivalentKL",
     "Estimate",
-    "Evidence",
     "Examples",
+    "Faithfulness",
     "Fingerprint",
     "Gates",
     "Guarantee",
@@ -59,6 +59,7 @@ __all__ = [
     "Implementation",
     "Interchange",
     "Location",
+    "Method",
     "ModelCard",
     "Outputs",
     "Paired",
@@ -69,6 +70,7 @@ __all__ = [
     "RelativeDistance",
     "Remark",
     "Representation",
+    "Sampling",
     "Scores",
     "Sensitivity",
     "SensitivityPoint",

@@ -15,8 +15,8 @@ from congruity.bench.sampling import control, patching, strength
 from congruity.cached import Runner
 from congruity.known.networks import matched_behaviour as twins
 from congruity.models.load import load_model
+from congruity.pipeline import fingerprint
 from congruity.protocols import Model, Task
-from congruity.sampling.fingerprint import fingerprint
 from congruity.sampling.prepare import loaded
 from congruity.tasks import ioi
 from congruity.values import Budget

@@ -34,8 +34,8 @@ from congruity.inference.ranks import mann_whitney
 from congruity.interventions import Resample
 from congruity.known.networks import matched_behaviour as twins
 from congruity.models.load import load_model
+from congruity.pipeline import fingerprint
 from congruity.protocols import Model
-from congruity.sampling.fingerprint import fingerprint
 from congruity.sampling.implementations import masks
 from congruity.sampling.representation import represent
 from congruity.values import Behaviour, Budget, Circuit, Fingerprint, Gates, Scores
