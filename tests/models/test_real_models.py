@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 import congruity as cg
-from congruity.comparison import compare as judgement
-from congruity.comparison import tables
 from congruity.interventions import Resample
 from congruity.values import Edit
 
@@ -115,4 +113,4 @@ def test_whole_flow_on_smollm2(tmp_path) -> None:
     assert near.rho is not None and far.rho is not None and near.rho < far.rho
     assert far.verdict == "not applicable" and "cannot do the task" in far.reason
     assert near.verdict == "undecided" and near.scope == "these two networks"
-    assert judgement.judge(a, a, tables.measured(a, a, cg.distances.Procrustes())).rho == pytest.approx(0, abs=1e-6)
+    assert cg.compare(a, a, distance="procrustes").rho == pytest.approx(0, abs=1e-6)

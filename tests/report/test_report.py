@@ -510,3 +510,19 @@ def test_one_implementation_a_side_can_be_drawn() -> None:
     result = dataclasses.replace(one.result, table=table, side=one.result.names)
     lone = dataclasses.replace(one, result=result)
     assert plots.figure(lone, "strip") and "between" in plots.alternative(lone, "strip")
+
+
+def test_what_was_not_computed_is_said_and_never_shown_as_a_range(main: Comparison) -> None:
+    nothing = {"intervals": {}, "smallest_margin": None, "p_equivalence": None, "tv_lower": None, "test": None}
+    for change, why in (
+        ({"informative": False}, "all distances are equal"),
+        ({"independent": False}, "the draws are paired"),
+        ({}, "fewer than 3 independent units on a side"),
+    ):
+        result = synthetic.changed(main.result, **(nothing | change))
+        of_pair = dataclasses.replace(main, result=result)
+        page = Reader(html.page([of_pair], title="t")).visible
+        for shown in (page, Reader(html.fragment(result)).visible, Reader(result._repr_html_()).visible):
+            assert f"no interval: {why}" in shown and "no valid test" in shown
+            assert "[0.00, 1.00]" not in shown and "at margin" not in shown and "at least 0." not in shown
+        assert "[" not in text.cells(of_pair)[3]

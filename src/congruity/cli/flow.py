@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from congruity.cli.app import Count, Json, Prompts, Quiet, Seed, TaskName, app
-from congruity.cli.output import print_json, print_rows, print_table, print_timing, summary
+from congruity.cli.output import print_comparison, print_json, print_rows, print_table, print_timing, summary
 from congruity.cli.progress import progress_bars
+
+if TYPE_CHECKING:
+    from congruity.values import Congruity, RankAmong
 
 Strength = Annotated[
     list[float] | None,
@@ -188,7 +191,6 @@ def compare(
     from congruity._base import files
     from congruity.comparison.reference import rank_among
     from congruity.comparison.sequential import LOOKS
-    from congruity.errors import InputError
     from congruity.report import html
     from congruity.sampling.recipe import Recipe, SamplingOptions
     from congruity.values import Budget
@@ -209,12 +211,7 @@ def compare(
     with progress_bars(quiet) as progress:
         comparison = pipeline.compared(a, b, task=chosen, recipe=recipe, plan=plan, progress=progress)
     result = comparison.result
-    rank, unranked = None, []
-    if any(known) and result.rho is not None:
-        try:
-            rank = rank_among(result, equivalent=known[0], different=known[1])
-        except InputError as error:  # known comparisons of another kind: no reason to lose this one
-            unranked.append(f"no rank among the known comparisons: {error}")
+    rank, unranked = _ranked(result, *known)
     warnings = [*result.warnings, *unranked]
     title = f"{result.names[0]} and {result.names[1]}"
     page = html.page([comparison], title=title, warnings=unranked)
@@ -225,19 +222,23 @@ def compare(
     if json_output:
         print_json(data)
     else:
-        from congruity.report import text, wording
-
-        print_table([comparison])
-        print(f"\n{text.verdict(result)}")
-        if rank is not None:
-            print(f"Among known comparisons: {rank.sentence}")
-        for line in wording.details(result):
-            print(line)
-        for warning in warnings:
-            print(f"Warning: {warning}")
+        print_comparison(comparison, rank, warnings)
         print(f"\nReport: {report}")
     if result.verdict == "not applicable":
         raise typer.Exit(3)
+
+
+def _ranked(result: Congruity, equivalent: list[Any], different: list[Any]) -> tuple[RankAmong | None, list[str]]:
+    """Return the rank among known comparisons; where these are of another kind, why there is none."""
+    from congruity.comparison.reference import rank_among
+    from congruity.errors import InputError
+
+    if not (equivalent or different) or result.rho is None:
+        return None, []
+    try:
+        return rank_among(result, equivalent=equivalent, different=different), []
+    except InputError as error:  # no reason to lose this comparison
+        return None, [f"no rank among the known comparisons: {error}"]
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Measure: distances between representations of the same samples, from arrays to a table."""
+"""Distances between representations of the same samples: `pairwise` for a table, `d_repr` for a certified number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rho: how far apart two models are, in units of how far each is from its own implementations, with an interval."""
+"""Relative distance (rho) of two models, in units of the radii of their implementations, and the equivalent KL."""
 
 from __future__ import annotations
 
@@ -79,10 +79,7 @@ def relative_distance(
     upper = distance / least if least > 0 else 0.0 if distance == 0 else None
     over_prompts = None
     if folds:
-        errors = _jackknife([ratio(part, n[0]) for part in folds]) if rho > 0 else (0.0, 0.0)
-        both = None if errors is None else _widened(rho, interval[1], errors[0])
-        over_prompts = None if both is None else (rho / both, rho * both)
-        upper = None if errors is None or upper is None else rho * _widened(rho, upper, errors[1])
+        over_prompts, upper = _over_prompts(rho, interval[1], upper, [ratio(part, n[0]) for part in folds])
     claimable = claims and kl is not None and intervention is not None and min(n) >= MIN_CLAIM
     return RelativeDistance(
         rho=rho,
@@ -123,6 +120,17 @@ def _reach(table: DistanceTable, n_a: int) -> tuple[float, float]:
 def _bounds(table: DistanceTable) -> tuple[float, float]:
     low, high = (table.values if part is None else part for part in (table.lower, table.upper))
     return float(low[0, 1] + low[1, 0]) / 2, float(high[0, 1] + high[1, 0]) / 2
+
+
+def _over_prompts(
+    rho: float, high: float, upper: float | None, without: Sequence[float | None]
+) -> tuple[tuple[float, float] | None, float | None]:
+    """Return the interval and the upper limit of rho with the error over prompts; None where a fold has no rho."""
+    errors = _jackknife(without) if rho > 0 else (0.0, 0.0)
+    if errors is None:
+        return None, None
+    both = _widened(rho, high, errors[0])
+    return (rho / both, rho * both), None if upper is None else rho * _widened(rho, upper, errors[1])
 
 
 def _jackknife(without: Sequence[float | None]) -> tuple[float, float] | None:

@@ -55,7 +55,7 @@ def until_decided(
         InputError: looks that are not increasing; several kinds of implementations on both sides; fewer
             implementations than the first look needs.
 
-    Source: STATISTICS.md, 4.
+    Source: the Bonferroni inequality.
     """
     plan = list(looks) if isinstance(looks, Sequence) else []
     whole = all(isinstance(n, int) for n in plan)

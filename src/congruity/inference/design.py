@@ -1,7 +1,7 @@
-"""Who is compared with whom: checks the table and its labels, finds the independent units, fixes one canonical order.
+"""Layout of a comparison: the checked table, the independent units, what may be compared, in one canonical order.
 
 The order depends only on the distances, so that neither the order of the rows nor which side is called the first can
-move a random number: `estimate` computes in canonical order and names the sides back at the end.
+move a random number: `estimated` computes in canonical order and returns P1 and P2 in the order of the caller.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Congruity's rank statistics as quadratic forms: rank each anchor's distances once, then any labelling is a product.
+"""Rank statistics of congruity as quadratic forms: rank each anchor's distances once, then any labelling is a product.
 
 Shapes: ``n`` implementations, ``B`` labellings. A labelling is a row of zeros and ones, one = first side. ``sizes``
 (n,) is the number of implementations in the unit of each; comparisons within a unit are never made.

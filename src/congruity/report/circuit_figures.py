@@ -1,4 +1,4 @@
-"""A circuit and what speaks for it, drawn: the map of its sites, and what it recovers beside other sets of sites."""
+"""Figures of a circuit: the map of its sites, and what it recovers against other sets of sites."""
 
 from __future__ import annotations
 

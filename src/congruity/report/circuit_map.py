@@ -1,4 +1,4 @@
-"""The map of a model's sites: layers against heads, what each matters, and which are in the circuit."""
+"""Map of the sites of a model: layers against heads, the score of each, and which are in the circuit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A circuit and what speaks for it, in words: a few lines for the terminal, and one self-contained page."""
+"""A circuit and its faithfulness, in words: a few lines for the terminal, and one self-contained page."""
 
 from __future__ import annotations
 

@@ -47,8 +47,8 @@ CAPTIONS: Mapping[str, str] = {
     "is left out. Blocks on it that are darker than the others: implementations of one side lie closer together.",
     "strip": "Dots: distances, at most 200 a row, evenly by rank. Bars: quartiles and median of all. C compares "
     "distances implementation by implementation, not these rows as a whole.",
-    "behaviour": "Grey field: inside the gates on KL and logit difference; the gate on accuracy is not drawn. Crosses "
-    "on an edge lie beyond it.",
+    "behaviour": "Grey field: inside the tolerance (gates) on KL and logit difference; that on accuracy is not drawn. "
+    "Crosses on an edge lie beyond it.",
     "circuit": "Outlined: in the circuit, never edited; a bar in an outlined cell: negative score. The colour scale is "
     "a square root, so that small values show.",
     "curve": "Ring: the size that was chosen. Broken line: the gate. Scales: logarithmic above 1 site and 0.01 nats.",

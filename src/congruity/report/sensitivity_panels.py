@@ -1,4 +1,4 @@
-"""How a comparison depends on its implementations, drawn: against their strength, and against mixes of two kinds."""
+"""Panels of a sensitivity: the numbers against the strength of implementations, and against mixes of two kinds."""
 
 from __future__ import annotations
 

@@ -26,15 +26,15 @@ class KeyNumber(NamedTuple):
 
 def of_estimate(found: Estimate, names: tuple[str, str], adjust: Adjust) -> list[KeyNumber]:
     """Return C, P1, P2, T, AUC, p and C_min in the order in which to read them; ``adjust`` is applied to p-values."""
+    return [*_of_chances(found, names), *_of_tests(found, adjust)]
+
+
+def _of_chances(found: Estimate, names: tuple[str, str]) -> list[KeyNumber]:
     a, b = (shorten(name, 20) for name in names)
     wide = found.intervals.get
     in_c = f"{interval(found.interval)}, 95 %" if found.interval else f"no interval: {why_no_interval(found)}"
     least = "" if found.tv_lower is None else f"; total variation at least {number(found.tv_lower)}"
-    passes = (
-        "" if found.smallest_margin is None else f"; would pass as equivalent at margin {number(found.smallest_margin)}"
-    )
     closer = "chance that one of these is closer to another of its own side than to one of the other; 0.5 if equal"
-    p, p_of_auc = adjust(found.p_value), adjust(found.p_values.get("separability"))
     return [
         KeyNumber(
             "C",
@@ -52,6 +52,14 @@ def of_estimate(found: Estimate, names: tuple[str, str], adjust: Adjust) -> list
             interval(wide("separation"), sign=True),
             f"P1 + P2 \N{MINUS SIGN} 1; 0 if equal{least}",
         ),
+    ]
+
+
+def _of_tests(found: Estimate, adjust: Adjust) -> list[KeyNumber]:
+    margin = found.smallest_margin
+    passes = "" if margin is None else f"; would pass as equivalent at margin {number(margin)}"
+    p, p_of_auc = adjust(found.p_value), adjust(found.p_values.get("separability"))
+    return [
         KeyNumber(
             "AUC",
             "separability",

@@ -11,12 +11,12 @@ from typing import Literal
 
 Verdict = Literal["equivalent", "different", "undecided", "not applicable"]
 
-_CANNOT = "{a} and {b} can be told apart ({p}; leave-one-out separability {separability}"
+_APART = "{a} and {b} can be told apart ({p}; leave-one-out separability {separability}"
 _AGREE = (
     "{a} and {b} could not be told apart ({p}), and with {confidence} % confidence the chance that an implementation "
     "is closer to its own side is within {points} points of 50 % on both sides ({needed})."
 )
-_DIFFERENT = _CANNOT + ", where 0.5 is chance), and agreement within the margin was not shown ({needed})."
+_DIFFERENT = _APART + ", where 0.5 is chance), and agreement within the margin was not shown ({needed})."
 _CONTROLS = (
     " ({p}; leave-one-out separability {separability}; {needed}). That is detectability and no evidence of another "
     "mechanism, because a copy of a network with a little noise is told apart too: read it among controls (each "
