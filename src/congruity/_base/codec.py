@@ -101,7 +101,8 @@ class _Decoder:
         if origin is Literal:
             return data if data in members else self._refuse(path, data, f"one of {', '.join(map(repr, members))}")
         if origin is np.ndarray:
-            return self.arrays[data] if data in self.arrays else self._refuse(path, data, "the name of an array")
+            known = isinstance(data, str) and data in self.arrays
+            return self.arrays[data] if known else self._refuse(path, data, "the name of an array")
         if origin in (tuple, frozenset):
             return self._many(origin, members, data, path)
         if origin in (dict, collections.abc.Mapping):
