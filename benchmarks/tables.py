@@ -37,16 +37,18 @@ second counts them on both.
 _GROUND_TRUTH = """# Networks whose algorithm is known
 
 Made by `python benchmarks/tables.py` from `ground_truth.json` (`{command}`, seed {seed}). What was fixed before any
-result was seen, and what was not, stands in `congruity/bench/ground_truth/benchmark.py` and the modules of its regimes. AUROC: .5
-is chance, 1 is right every time; groups of about {group} networks. A measure that does not beat every nuisance row
-shows nothing about mechanism. Hard pairs: one algorithm in unlike layouts against different ones in like layouts.
+result was seen, and what was not, stands in `congruity/bench/ground_truth/benchmark.py` and the modules of its regimes.
+AUROC: .5 is chance, 1 is right every time; groups of about {group} networks. A measure that does not beat every
+nuisance row shows nothing about mechanism. Hard pairs: one algorithm in unlike layouts against different ones in like
+layouts.
 """
 
 _ZOO = """# The default zoo: gates of every network
 
 Made by `python benchmarks/tables.py` from `zoo.json` (`{command}`): {wall_seconds} s on two cores with some other work
-on them, {cpu_seconds:.0f} s of processor time, {peak_rss_mb_a_process} MB a process. `congruity/known/zoo/criteria.py` defines
-the figures; needed: accuracy .99, interchange .9, strictness .98, readout .95.
+on them, {cpu_seconds:.0f} s of processor time, {peak_rss_mb_a_process} MB a process.
+`congruity/known/zoo/criteria.py` defines the figures. Needed: accuracy .99, interchange .9, strictness .98,
+readout .95.
 """
 
 _LEADERBOARD = """# Leaderboard: which measure tells networks of one algorithm from others?
@@ -89,9 +91,9 @@ congruity bench ground-truth --quick --measure mine.py:distance
 ```
 
 `distance(X, Y)` gets two representations (samples, features) of the same samples, centred and of unit norm, and returns
-a float, smaller for closer. A leading `-` takes the negative of a similarity, and `similarity:IDENTIFIER` takes a measure of the
-similarity-repository. `--quick` uses the networks that come with the package and takes seconds; report the numbers
-of the whole benchmark.
+a float, smaller for closer. A leading `-` takes the negative of a similarity, and `similarity:IDENTIFIER` takes a
+measure of the similarity-repository. `--quick` uses the networks that come with the package and takes seconds; report
+the numbers of the whole benchmark.
 """
 
 

@@ -105,10 +105,11 @@ class Finder(Protocol):
 
 
 class Distance(Protocol):
-    """HOW FAR apart: all ordered pairs of N Gram matrices (N, m, m) at once; traits say what it ignores.
+    """Distances of all ordered pairs of N Gram matrices (N, m, m) at once.
 
-    Hyper-parameters are the fields of a dataclass. A distance that is dear may have a method ``remembering``, which
-    returns the same distance with a memory of its own: tables that share pairs then solve none twice.
+    ``traits`` declare symmetry, range, the triangle inequality and invariances. Hyper-parameters are the fields of a
+    dataclass. A distance that solves a problem a pair may have a method ``remembering``: it returns the same distance
+    with a memory of solved pairs, which `congruity.compare` asks for once a call.
     """
 
     name: ClassVar[str]

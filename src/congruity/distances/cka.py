@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from congruity._base.arrays import Array
 from congruity._base.progress import Progress
 from congruity.distances.contract import table_of
-from congruity.distances.gram import SHAPE_ONLY, Array, centred, one_minus_cosines
+from congruity.distances.gram import SHAPE_ONLY, centred, one_minus_cosines
 from congruity.values import DistanceTable, Traits
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from congruity._base.arrays import Floats
+from congruity._base.arrays import Array, Floats
 from congruity._base.progress import Progress
 from congruity._base.registry import parameters_of
-from congruity.distances.gram import Array, to_host
+from congruity.distances.gram import to_host
 from congruity.errors import InputError
 from congruity.protocols import Distance
 from congruity.values import DistanceTable, Traits

@@ -1,4 +1,4 @@
-"""Centred kernel alignment with a radial kernel: similarity of neighbourhoods rather than of linear geometry."""
+"""Centred kernel alignment with a radial kernel, as a dissimilarity: neighbourhoods instead of linear geometry."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import ClassVar
 import numpy as np
 from array_api_compat import array_namespace
 
+from congruity._base.arrays import Array
 from congruity._base.progress import Progress
 from congruity.distances.contract import table_of
-from congruity.distances.gram import SHAPE_ONLY, Array, centred, one_minus_cosines, squared_distances, to_host
+from congruity.distances.gram import SHAPE_ONLY, centred, one_minus_cosines, squared_distances, to_host
 from congruity.errors import InputError
 from congruity.values import DistanceTable, Traits
 

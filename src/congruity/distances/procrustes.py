@@ -1,4 +1,4 @@
-"""Procrustes (Bures) distance: how far apart two representations are after the best rotation."""
+"""Procrustes (Bures) distance of two representations."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 from array_api_compat import array_namespace
 
-from congruity._base.arrays import Floats
+from congruity._base.arrays import Array, Floats
 from congruity._base.engine import each
 from congruity._base.progress import Progress, silent
 from congruity.distances.contract import table_of
-from congruity.distances.gram import Array, square_roots, to_host
+from congruity.distances.gram import square_roots, to_host
 from congruity.values import DistanceTable, Traits
 
 

@@ -1,4 +1,4 @@
-"""Held-out ridge regression: how badly one representation predicts another on queries that it was not fitted on."""
+"""Held-out error of ridge regression from one representation to another."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
+from congruity._base.arrays import Array
 from congruity._base.progress import Progress
 from congruity._base.streams import stream
 from congruity.distances.contract import table_of
-from congruity.distances.gram import SHAPE_ONLY, Array, on_device_of, to_host
+from congruity.distances.gram import SHAPE_ONLY, on_device_of, to_host
 from congruity.errors import InputError, UnknownNameError
 from congruity.values import DistanceTable, Traits
 

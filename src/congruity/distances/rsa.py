@@ -1,4 +1,4 @@
-"""Representational similarity analysis: the geometry of the samples, compared by correlation."""
+"""Representational similarity analysis: correlation of two dissimilarity matrices, as a dissimilarity."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
+from congruity._base.arrays import Array
 from congruity._base.progress import Progress
 from congruity.distances.contract import table_of
-from congruity.distances.gram import SHAPE_ONLY, Array, on_device_of, one_minus_cosines, squared_distances, to_host
+from congruity.distances.gram import SHAPE_ONLY, on_device_of, one_minus_cosines, squared_distances, to_host
 from congruity.errors import InputError, UnknownNameError
 from congruity.values import DistanceTable, Traits
 

@@ -1,4 +1,4 @@
-"""The spectral-ball distance d_repr: how far apart two representations are after the best contraction, both ways."""
+"""Spectral-ball distance d_repr of two representations, with certified bounds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from congruity._base import checks as _checks
-from congruity._base.arrays import Floats
+from congruity._base.arrays import Array, Floats
 from congruity._base.digest import digest
 from congruity._base.engine import each
 from congruity._base.progress import Progress
 from congruity.distances.contract import table_of
-from congruity.distances.gram import Array, on_device_of, square_roots, to_host
+from congruity.distances.gram import on_device_of, square_roots, to_host
 from congruity.distances.spectral_pairs import Solved, batches, place, solve, solve_row
 from congruity.values import DistanceTable, Traits
 

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from congruity._base.arrays import Array
 from congruity._base.progress import Progress
 from congruity.distances.contract import table_of
-from congruity.distances.gram import SHAPE_ONLY, Array, centred, nuclear_norms, spectrum, to_host
+from congruity.distances.gram import SHAPE_ONLY, centred, nuclear_norms, spectrum, to_host
 from congruity.errors import InputError
 from congruity.values import DistanceTable, Traits
 

@@ -46,8 +46,7 @@ def scored(entry: Entry, choose: Sequence[Network], report: Sequence[Network], s
     """Return the figures of a measure at the reading with the best pair AUROC on the networks that choose."""
     found = {}
     for reading in entry.readings[:: 4 if small else 1]:
-        values, pairs = _listed(_tabled(entry, choose, reading), choose)
-        found[reading] = _auroc(values, pairs)
+        found[reading] = pair_auroc(tabled(entry, choose, reading), choose)
     best = max(found, key=lambda reading: found[reading])
     return scored_at(best, entry, choose, report, small)
 
@@ -56,12 +55,12 @@ def scored_at(
     reading: Reading, entry: Entry, choose: Sequence[Network], report: Sequence[Network], small: bool
 ) -> dict[str, Any]:
     """Return the figures of a measure at one reading, and its pair AUROC on the networks that choose."""
-    chosen_at = _auroc(*_listed(_tabled(entry, choose, reading), choose))
-    row = _row(_tabled(entry, report, reading), report, small)
+    chosen_at = pair_auroc(tabled(entry, choose, reading), choose)
+    row = figures(tabled(entry, report, reading), report, small)
     return {"reading": " / ".join(reading), "chosen_at": chosen_at} | row
 
 
-def _tabled(entry: Entry, networks: Sequence[Network], reading: Reading) -> Floats:
+def tabled(entry: Entry, networks: Sequence[Network], reading: Reading) -> Floats:
     """Return the distances (N, N) within each family; NaN across families, which no figure reads."""
     result = np.full((len(networks), len(networks)), np.nan)
     for family in dict.fromkeys(network.family for network in networks):
@@ -85,11 +84,11 @@ class _Pairs(NamedTuple):
     columns: NDArray[np.intp]
 
 
-def _row(table: Floats, networks: Sequence[Network], small: bool, *, groups_of: int | None = None) -> dict[str, Any]:
+def figures(table: Floats, networks: Sequence[Network], small: bool, *, groups_of: int | None = None) -> dict[str, Any]:
     """Return all figures of one table (N, N) of distances."""
     size = groups_of or group_size(small)
     groups = _groups(networks, size)
-    compared = _compared(networks)
+    compared = compared_pairs(networks)
     both = [(a, b) for a, b in itertools.combinations(groups, 2) if compared[np.ix_(a, b)].any()]
     family = np.array([networks[a[0]].family for a, _ in both])
     same = np.array([networks[a[0]].algorithm == networks[b[0]].algorithm for a, b in both])
@@ -119,7 +118,7 @@ def _row(table: Floats, networks: Sequence[Network], small: bool, *, groups_of: 
 def _false_alarms(table: Floats, networks: Sequence[Network], size: int, divisions: int) -> float:
     """Return the share of pairs of groups of one algorithm called "different", over random divisions into groups."""
     found: dict[tuple[int, ...], bool] = {}  # by the networks of both groups: the same two are estimated once
-    compared = _compared(networks)
+    compared = compared_pairs(networks)
     for number in range(divisions):
         order = stream(number, "bench ground truth", "divisions").permutation(len(networks))
         for a, b in itertools.combinations(_groups([networks[i] for i in order], size), 2):
@@ -130,7 +129,7 @@ def _false_alarms(table: Floats, networks: Sequence[Network], size: int, divisio
     return float(np.mean(list(found.values())))
 
 
-def _compared(networks: Sequence[Network]) -> NDArray[np.bool_]:
+def compared_pairs(networks: Sequence[Network]) -> NDArray[np.bool_]:
     """Return (N, N) truth values: which pairs are compared.
 
     Both networks are of one family and were not trained together (``job``). Where there are mimics, only their pairs
@@ -268,10 +267,18 @@ def _different(table: Floats, networks: Sequence[Network], a: list[int], b: list
 
 def _listed(table: Floats, networks: Sequence[Network]) -> tuple[Floats, _Pairs]:
     """Return the distances of all pairs that are compared, each the mean of both directions, and the pairs."""
-    rows, columns = np.nonzero(np.triu(_compared(networks), 1))
+    rows, columns = np.nonzero(np.triu(compared_pairs(networks), 1))
     family, algorithm = (np.array([getattr(n, key) for n in networks]) for key in ("family", "algorithm"))
     same = algorithm[rows] == algorithm[columns]
     return (table[rows, columns] + table[columns, rows]) / 2, _Pairs(family[rows], same, rows, columns)
+
+
+def pair_auroc(table: Floats, networks: Sequence[Network]) -> float:
+    """Return the pair AUROC: the chance that two networks of one algorithm are closer than two of different ones.
+
+    The chance is the mean over families, with ties counted half, over the pairs of `compared_pairs`.
+    """
+    return _auroc(*_listed(table, networks))
 
 
 def _auroc(distance: Floats, pairs: _Pairs, weights: Floats | None = None) -> float:
