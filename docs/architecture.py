@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 PAGE = Path(__file__).with_suffix(".md")
 PICTURE = Path(__file__).with_suffix(".svg")
@@ -37,6 +38,21 @@ PLAN = (
     ("cli",),
 )
 ROW = {name: row for row, names in enumerate(PLAN) for name in names}
+
+# For the picture: wings from the left, each with a colour (Okabe and Ito's, safe for the colour-blind) and its columns.
+WINGS = {
+    "makes fingerprints": ("#0072B2", "tasks", "models sampling doctor", "finders", "interventions"),
+    "flows and leads": ("#555555", "errors _base values protocols pipeline cli", "store cached"),
+    "compares fingerprints": ("#D55E00", "report", "inference distances comparison"),
+    "is known to be true": ("#009E73", "theory evaluation known bench"),
+}
+COLUMNS = [(wing, column.split()) for wing, (_, *columns) in WINGS.items() for column in columns]
+WING = {name: wing for wing, column in COLUMNS for name in column}
+GROUND = ("errors", "_base")  # nearly every room imports these two; the picture leaves these arrows out
+
+# Of the commit before every file moved to its room, by this program; upward by the plan of that time, floors without
+# the four upward arrows.
+BEFORE = {"rooms": 50, "floors": 12, "arrows between rooms": 309, "arrows upward": 4, "circles of files": "29 and 3"}
 
 Arrows = Mapping[str, frozenset[str]]
 
@@ -170,12 +186,144 @@ class Graph:
     @cached_property
     def floors(self) -> dict[str, int]:
         """Return the floor of each room: one more than the highest floor that it imports, over arrows down."""
+        return heights(self.down)
+
+    @cached_property
+    def down(self) -> dict[str, frozenset[str]]:
+        """Return `rooms` without the arrows upward."""
         up = {(room(name), room(other)) for name, other in self.upward}
-        return heights(
-            {name: frozenset(o for o in others if (name, o) not in up) for name, others in self.rooms.items()}
-        )
+        return {name: frozenset(o for o in others if (name, o) not in up) for name, others in self.rooms.items()}
 
 
 def room(name: str) -> str:
     """Return the room of a file: the first part of its name."""
     return name.partition(".")[0]
+
+
+# ---------------------------------------------------------------------------------------------------- page and picture
+
+
+def numbers(graph: Graph) -> dict[str, object]:
+    """Return the numbers of the page, with the keys of `BEFORE`."""
+    sizes = [str(len(circle)) for circle in circles(graph.arrows)]
+    return {
+        "rooms": len(graph.rooms),
+        "floors": 1 + max(graph.floors.values()),
+        "arrows between rooms": sum(map(len, graph.rooms.values())),
+        "arrows upward": len({(room(name), room(other)) for name, other in graph.upward}),
+        "circles of files": " and ".join(sizes) or 0,
+    }
+
+
+def table(graph: Graph) -> str:
+    """Return the numbers as the table of the page."""
+    rows = [f"| {name} | {BEFORE[name]} | {value} |" for name, value in numbers(graph).items()]
+    return "\n".join(["| | before | now |", "|---|---|---|", *rows])
+
+
+def drawn(graph: Graph) -> list[tuple[str, str]]:
+    """Return the arrows of the picture: those that no longer way replaces, and none to the ground."""
+    rooms = {name: others - set(GROUND) for name, others in graph.down.items()}
+
+    def reach(name: str, seen: set[str]) -> set[str]:
+        for other in rooms[name] - seen:
+            seen.add(other)
+            reach(other, seen)
+        return seen
+
+    out = []
+    for name, others in sorted(rooms.items()):
+        for other in sorted(others):
+            if not any(other in reach(between, set()) for between in others - {other}):
+                out.append((name, other))
+    return out
+
+
+def places(graph: Graph) -> dict[str, tuple[float, float]]:
+    """Return the centre of each room: its column across, its floor up."""
+    missing = set(graph.rooms) - set(WING)
+    if missing:
+        raise KeyError(f"give {', '.join(sorted(missing))} a column in docs/architecture.py")
+    wings = list(WINGS)
+    across = {name: i + 0.3 * wings.index(wing) for i, (wing, column) in enumerate(COLUMNS) for name in column}
+    return {name: (across[name], float(graph.floors[name])) for name in sorted(graph.rooms)}
+
+
+WIDE, HIGH = 0.96, 0.44  # of the box of a room
+
+
+def draw(graph: Graph, path: Path) -> None:
+    """Draw rooms on floors and the arrows of `drawn`; the same graph gives the same bytes."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot as plt
+
+    style = {"svg.fonttype": "none", "svg.hashsalt": "congruity", "font.family": "sans-serif", "font.size": 8.5}
+    arrows = "; ".join(f"{name} imports {other}" for name, other in drawn(graph))
+    keep = {"Date": None, "Title": "Rooms of the package and their imports", "Description": arrows}
+    at = places(graph)
+    with plt.rc_context(style):
+        figure, axes = plt.subplots(figsize=(11, 7.6), layout="constrained")
+        _floors(axes, at)
+        for name, other in drawn(graph):
+            (x, y), (to_x, to_y) = at[name], at[other]
+            crossed = any(x == to_x == between_x and to_y < height < y for between_x, height in at.values())
+            around = 1.5 / (y - to_y - 0.5) if crossed else 0.0
+            _arrow(axes, at[name], at[other], around, WINGS[WING[name]][0])
+        for name in at:
+            _box(axes, at[name], name, sum(room(file) == name for file in graph.files))
+        figure.savefig(path, metadata=keep if path.suffix == ".svg" else {})
+        plt.close(figure)
+
+
+def _floors(axes: Any, at: Mapping[str, tuple[float, float]]) -> None:
+    top, right = max(y for _, y in at.values()), max(x for x, _ in at.values())
+    for floor in range(1 + int(top)):
+        axes.axhspan(floor - 0.34, floor + 0.34, color="#000000", alpha=0.04, lw=0)
+        axes.text(-0.7, floor, str(floor + 1), ha="center", va="center", color="#555555", size=10)
+    for wing, (shade, *_) in WINGS.items():
+        xs = [x for name, (x, _) in at.items() if WING[name] == wing]
+        axes.text((min(xs) + max(xs)) / 2, top + 0.7, wing, ha="center", color=shade, size=10, weight="bold")
+    axes.set_xlim(-0.9, right + 0.7)
+    axes.set_ylim(-0.5, top + 1)
+    axes.axis("off")
+
+
+def _arrow(axes: Any, start: tuple[float, float], end: tuple[float, float], around: float, shade: str) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
+    (x, y), (to_x, to_y) = start, end
+    arrow = FancyArrowPatch(
+        (x, y - HIGH / 2), (to_x, to_y + HIGH / 2), arrowstyle="-|>", connectionstyle=f"arc3,rad={around}",
+        mutation_scale=9, color=shade, alpha=0.75, lw=1.1, shrinkA=0, shrinkB=0, zorder=1,
+    )  # fmt: skip
+    axes.add_patch(arrow)
+
+
+def _box(axes: Any, at: tuple[float, float], name: str, files: int) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    (x, y), shade = at, WINGS[WING[name]][0]
+    shape = "round,pad=0,rounding_size=0.08"
+    box = FancyBboxPatch(
+        (x - WIDE / 2, y - HIGH / 2), WIDE, HIGH, boxstyle=shape, fc="white", ec=shade, lw=1.6, zorder=2
+    )
+    axes.add_patch(box)
+    axes.text(x, y + 0.07, name, ha="center", va="center", zorder=3, weight="bold")
+    count = "1 file" if files == 1 else f"{files} files"
+    axes.text(x, y - 0.12, count, ha="center", va="center", zorder=3, size=7, color="#444444")
+
+
+def main() -> None:
+    """Write the picture, and the numbers into the page between their marks."""
+    graph = Graph(PACKAGE)
+    draw(graph, PICTURE)
+    head, rest = PAGE.read_text(encoding="utf-8").split("<!-- numbers:begin -->\n")
+    tail = rest.split("<!-- numbers:end -->")[1]
+    page = f"{head}<!-- numbers:begin -->\n{table(graph)}\n<!-- numbers:end -->{tail}"
+    PAGE.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -73,9 +73,9 @@ def prints(graph: Graph) -> Iterator[str]:
     """Yield calls that write to the terminal or read from it, outside the command line."""
     for name in graph.files:
         for called, line in calls(graph, name):
-            if called in ("print", "input") or called.endswith((".stdout.write", ".stderr.write")):
-                if room(name) != "cli":
-                    yield f"{name}:{line} calls {called}"
+            terminal = called in ("print", "input") or called.endswith((".stdout.write", ".stderr.write"))
+            if terminal and room(name) != "cli":
+                yield f"{name}:{line} calls {called}"
 
 
 def runs_what_it_reads(graph: Graph) -> Iterator[str]:

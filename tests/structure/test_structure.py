@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from checks import FILE_CHECKS, Graph, architecture, classes_of_one_name, room
 
 import congruity
-from checks import FILE_CHECKS, Graph, architecture, classes_of_one_name, room
 
 GRAPH = Graph(Path(congruity.__file__).parent)
 MAX_ROOMS, MAX_FLOORS = 26, 9
@@ -142,15 +142,15 @@ FAULTY = {
     "protocols.py": '"""Points."""\nclass Point(Protocol):\n    """Point."""\n    def member(self) -> None: ...\n',
     "tasks/t.py": '"""T."""\nclass Twice:\n    """T."""\n    def member(self) -> None: ...\n    def own(self): ...\n',
     "models/m.py": '"""M."""\nimport torch\nfrom faulty.tasks import t\n',
-    "store/s.py": '"""S."""\nimport pickle\ndef f():\n    """F."""\n    importlib.import_module("torch")\n    eval("1")\n',
+    "store/s.py": '"""S."""\nimport pickle\ndef _f():\n    importlib.import_module("torch")\n    eval("1")\n',
     "bench/distances/devices.py": '"""D."""\nimport torch\n',
     "cli/c.py": '"""C."""\nprint("allowed")\n',
 }
 FOUND = {
     "upward": {"errors imports values", "models.m imports tasks.t"},
-    "pytorch_outside_its_homes": {"store.s:5 imports torch", "bench.distances.devices:2 imports torch"},
+    "pytorch_outside_its_homes": {"store.s:4 imports torch", "bench.distances.devices:2 imports torch"},
     "prints": {"values.a:5 calls print"},
-    "runs_what_it_reads": {"store.s:2 imports pickle", "store.s:6 calls eval"},
+    "runs_what_it_reads": {"store.s:2 imports pickle", "store.s:5 calls eval"},
     "long_files": {"values.b"},
     "undocumented": {"tasks.t: Twice.own"},
     "families_that_meet": {"models.m imports tasks.t"},
