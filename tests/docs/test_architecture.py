@@ -68,7 +68,7 @@ def test_each_walk_has_five_lines_and_names_what_exists() -> None:
             assert all(callable(resolve(name)) for name in sorted(named(line))), line
 
 
-@pytest.mark.parametrize("page", ["architecture.md"])
+@pytest.mark.parametrize("page", ["architecture.md", "glossary.md"])
 def test_links_and_names_of_the_page_lead_somewhere(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)", text):
@@ -76,3 +76,12 @@ def test_links_and_names_of_the_page_lead_somewhere(page: str) -> None:
     assert len(named(text)) > 10
     for name in sorted(named(text)):
         resolve(name)
+
+
+def test_the_glossary_has_each_term_once_and_every_row_is_whole() -> None:
+    text = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\|(?! term|---)(.*)\|$", text, flags=re.MULTILINE)
+    cells = [[cell.strip() for cell in row.split("|")] for row in rows]
+    assert all(len(row) == 5 and row[0] and row[2] and named(row[3]) for row in cells)
+    terms = [row[0] for row in cells]
+    assert len(terms) >= 40 and len(set(terms)) == len(terms)
