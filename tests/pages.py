@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 from html.parser import HTMLParser
+from typing import Any
 
 HOSTILE = "evil</script><img src=x onerror=alert(1)>\"'&[bold]$x_1$"
+
+
+def named(page: str) -> set[str]:
+    """Return the dotted names of the package that a page writes as code."""
+    return set(re.findall(r"`(congruity\.[\w.]+)`", page))
+
+
+def resolve(name: str) -> Any:
+    """Import what a dotted name means; raise AttributeError or ModuleNotFoundError where there is no such thing."""
+    place, parts = name, []
+    while True:
+        try:
+            found = importlib.import_module(place)
+            break
+        except ModuleNotFoundError as error:
+            if not f"{place}.".startswith(f"{error.name}."):  # a library is missing, and not this name
+                raise
+            place, _, last = place.rpartition(".")
+            parts.insert(0, last)
+    for part in parts:
+        found = getattr(found, part)
+    return found
 
 
 class Reader(HTMLParser):
