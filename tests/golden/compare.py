@@ -133,9 +133,7 @@ def _listed(path: str, names: frozenset[str]) -> bool:
 
 def _stood_in(path: str, old: Any) -> bool:
     """Whether a recorded value is the one that was made up for this field, where the field has one."""
-    return all(
-        _same(old, value) or old == value for name, value in STAND_INS.items() if _listed(path, frozenset({name}))
-    )
+    return all(_same(old, value) for name, value in STAND_INS.items() if _listed(path, frozenset({name})))
 
 
 def _short(value: Any, most: int = 300) -> str:
