@@ -55,10 +55,20 @@ ADDED: frozenset[str] = frozenset(
         "intervals.separation",
         "intervals.p1",
         "intervals.p2",
+        # The typed record of sampling says where implementations are from, and what there was not.
+        "settings.source",
+        "settings.budget",
+        "settings.skipped",
+        "settings.unreached",
+        "settings.given",
     }
 )
 #: Further fields that may change, in one case each, with the reason.
 MAY_CHANGE_IN: Mapping[str, frozenset[str]] = {
+    # Two schemas are read now, and the sentence names both.
+    "errors: load: broken-schema-1": frozenset({"message"}),
+    # The name of one intervention is now a list of one name, as it was in every fingerprint that was not synthetic.
+    "load: sparse-a": frozenset({"intervention"}),
     # Each implementation is on both sides, and its two distances to a third differ by rounding: the processor decides.
     "paired: a model and itself": frozenset(
         {"p_within", "score", "score_min", "separation", "asymmetry", "unshared", "separability", "prompts"}

@@ -152,7 +152,7 @@ def _fingerprint(one: cg.Fingerprint) -> dict[str, Any]:
         "evidence": None if evidence is None else [evidence.faithfulness, evidence.completeness, evidence.cpr],
         "scores": [scores.finder, scores.size, scores.n_prompts, float(scores.values.sum())],
         "checks": [[check.name, check.passed, check.value, check.limit, check.detail] for check in one.checks],
-        "settings": dict(one.settings),
+        "settings": one.sampling.facts(),
     }
 
 

@@ -80,5 +80,5 @@ def summary(made: Fingerprint) -> dict[str, Any]:
 
 
 def first_line(thing: Any) -> str:
-    """Return the first line of the docstring of the class of ``thing``."""
-    return (type(thing).__doc__ or "").strip().splitlines()[0]
+    """Return the first line of the docstring of a class, or of the class of ``thing``."""
+    return ((thing if isinstance(thing, type) else type(thing)).__doc__ or "").strip().splitlines()[0]

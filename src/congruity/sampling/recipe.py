@@ -13,6 +13,7 @@ from typing import Any, TypedDict, cast
 from congruity import finders
 from congruity import interventions as writes
 from congruity._base.digest import digest
+from congruity._base.registry import parameters_of
 from congruity._base.versions import versions
 from congruity.errors import InputError, UnknownNameError
 from congruity.protocols import Finder, Intervention, Model
@@ -138,13 +139,13 @@ class Recipe:
         self, unreached: Sequence[str] = (), skipped: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None
     ) -> Sampling:
         """Return the recipe as data, with what the sampler could not do."""
-        finder = Method(self.finder.name, self.finder.parameters)
+        finder = method(self.finder)
         if self.circuit is not None:
             finder = Method(self.circuit.scores.finder, {})
         return Sampling(
             source="edits",
             finder=finder,
-            interventions=tuple(Method(one.name, one.parameters) for one in self.interventions),
+            interventions=tuple(map(method, self.interventions)),
             n=self.n if self.edits is None else len(self.edits),
             seed=self.seed,
             budget=self.budget if self.edits is None else None,
@@ -196,6 +197,12 @@ class Recipe:
                     f"fingerprint: the fingerprint to extend was made with {what} {before} and not {after}; make a new "
                     "one"
                 )
+
+
+def method(thing: Finder | Intervention) -> Method:
+    """Return a finder or an intervention as data: the ``parameters`` that it states, else its dataclass fields."""
+    stated = getattr(thing, "parameters", None)
+    return Method(thing.name, parameters_of(thing) if stated is None else stated)
 
 
 def _interventions(verb: str, given: Any) -> tuple[Intervention, ...]:
