@@ -17,9 +17,9 @@ from congruity.cli import app
 from congruity.errors import CongruityError, InputError, ModelError, TaskError
 from congruity.evaluation import Interpretation, Prompts, evaluate, interpretation_json, read_interpretation
 from congruity.interventions import Resample
-from congruity.known import nearest as implementations_beside
+from congruity.known import nearest
 from congruity.known.algorithms import by_name
-from congruity.known.nearest import beside
+from congruity.known.nearest import distances_to_known
 from congruity.known.networks.causal import causal_network
 from congruity.known.zoo.layout import Shape
 from congruity.known.zoo.model import zoo_network
@@ -220,11 +220,11 @@ def test_compiled_parity_is_parity_exactly_and_not_counting() -> None:
     )
     assert same.effective.value == same.joint.value == 1.0 and max(same.random) < 0.5
     assert other.effective.value is not None and other.effective.value < 0.7
-    rows = beside(module, "permutation")
+    rows = distances_to_known(module, "permutation")
     assert {row["algorithm"] for row in rows[:2]} <= {"parity", "difference", "index"}
     assert rows[-1]["algorithm"] == "repeat" and [row["networks"] for row in rows].count(12) == 4
     assert all(row["least"] <= row["most"] and 0 < row["at most"] <= 1 for row in rows)
-    assert beside(network(), "sorting") is None, "no networks of this family come with the package"
+    assert distances_to_known(network(), "sorting") is None, "no networks of this family come with the package"
 
 
 def test_an_interpretation_survives_json_and_a_causal_model_alone_is_one_to_be_found() -> None:
@@ -527,7 +527,7 @@ def test_the_command_refuses_in_one_sentence(
 
 def test_the_command_of_the_readme_runs_and_tells_parity_from_counting(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tracr")
-    monkeypatch.setattr(implementations_beside, "_MOST", 40)
+    monkeypatch.setattr(nearest, "_MOST", 40)
     few = ("--pairs", 40, "--random", 3, "--json")
     found = json.loads(run("rasp:permutation/parity", "--against", "rasp:permutation/count", *few).output)
     assert found["accuracy"]["value"] == 1.0 and found["changing"]["value"] < 0.8

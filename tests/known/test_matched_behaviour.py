@@ -144,7 +144,7 @@ def test_equal_seeds_give_equal_bytes_whatever_the_callers_random_state(tmp_path
 
 
 def test_training_stops_when_the_target_is_near_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tw, "Settings", functools.partial(tw.Settings, enough=1e9, batch=4))
+    monkeypatch.setattr(tw, "TrainingSettings", functools.partial(tw.TrainingSettings, enough=1e9, batch=4))
     told: list[tuple[str, int, int]] = []
     tw.train("direct", 0, steps=30, progress=lambda *what: told.append(what))
     assert [done for _, done, _ in told] == [*range(20), 30]  # as soon as a mean of twenty can be taken

@@ -108,8 +108,9 @@ def test_sites_without_positions_are_locations_as_they_are() -> None:
     inputs = np.random.default_rng(0).normal(size=(2, 5, 3))
     bound = model.bind(Examples("x", *inputs, np.zeros(5, int), np.ones(5, int), tuple("abcde")), Resample())
     assert [str(location) for location in bound.locations] == ["0[0]", "0[1]", "1"]
-    whole, source = answers(bound, Edit(model.sites[2:], "resample"))[0], model.bind(
-        Examples("x", *inputs[::-1], np.zeros(5, int), np.ones(5, int), tuple("abcde")), Resample()
+    whole, source = (
+        answers(bound, Edit(model.sites[2:], "resample"))[0],
+        model.bind(Examples("x", *inputs[::-1], np.zeros(5, int), np.ones(5, int), tuple("abcde")), Resample()),
     )
     np.testing.assert_allclose(whole, answers(source, None)[0], atol=1e-12)
 

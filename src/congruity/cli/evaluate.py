@@ -49,11 +49,11 @@ def evaluate(
         found = measure(
             network, interpretation, sites=among, pairs=pairs, n_random=random, seed=seed, progress=progress
         )
-        beside = _beside(against, network, seed, progress)
+        known = _distances(against, network, seed, progress)
     if json_output:
-        print_json(found.to_dict() | {"implementations": beside})
+        print_json(found.to_dict() | {"implementations": known})
         return
-    _show(found, beside)
+    _show(found, known)
 
 
 def _interpretation(against: str) -> Interpretation:
@@ -198,16 +198,16 @@ def _heads(site: str) -> tuple[str, int]:
     return path, int(heads)
 
 
-def _beside(against: str, model: Model, seed: int, progress: Any) -> list[dict[str, Any]] | None:
+def _distances(against: str, model: Model, seed: int, progress: Any) -> list[dict[str, Any]] | None:
     """Distances to the implementations that come with the package; None for interpretations that have none."""
     if not against.startswith("rasp:"):
         return None
-    from congruity.known.nearest import beside
+    from congruity.known.nearest import distances_to_known
 
-    return beside(model, _names(against)[0], seed=seed, progress=progress)
+    return distances_to_known(model, _names(against)[0], seed=seed, progress=progress)
 
 
-def _show(found: Evaluation, beside: list[dict[str, Any]] | None) -> None:
+def _show(found: Evaluation, known: list[dict[str, Any]] | None) -> None:
     def row(what: str, share: Share) -> dict[str, str]:
         interval = "" if share.low is None else f"[{share.low:.3f}, {share.high:.3f}]"
         return {
@@ -240,11 +240,11 @@ def _show(found: Evaluation, beside: list[dict[str, Any]] | None) -> None:
         )
     if found.no_effect:
         print(f"No interchange of {', '.join(found.no_effect)} changed an answer: nothing is known of these.")
-    if beside:
+    if known:
         print(
             "\nDistance of responses to interchanges, to the implementations that come with the package; how often "
             "these are\ncloser than others, and the least and most that an algorithm's own networks reach:"
         )
-        print_rows(beside, False)
+        print_rows(known, False)
     elif found.interpretation.startswith("rasp:"):
         print("\nNo implementations of this family and of these answers come with the package.")

@@ -24,7 +24,7 @@ _ROWS = 256  # bound at once: the activations of as many base and source inputs 
 Codes = NDArray[np.int64]
 
 
-class Network:
+class CodedModel:
     """A `Model` that answers codes with codes.
 
     Args:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from congruity._base.progress import Progress, silent
 from congruity._base.streams import stream
 from congruity.errors import InputError
-from congruity.evaluation.answers import Network, marked
+from congruity.evaluation.answers import CodedModel, marked
 from congruity.evaluation.counterfactuals import Counterfactuals, InterchangePairs
 from congruity.evaluation.interpretation import Cells, Interpretation
 from congruity.models import load_model
@@ -117,7 +117,7 @@ def evaluate(
     if pairs < (least := max(10, len(high.inner))) or n_random < 0:
         raise InputError(f"evaluate: {pairs} pairs and {n_random} random alignments; ask for at least {least} and 0")
     causal = Counterfactuals(high)
-    network = Network(load_model(model), interpretation, causal.probe())
+    network = CodedModel(load_model(model), interpretation, causal.probe())
     among = _among(network, sites)
     found = interpretation.cells is None
     cells = interpretation.cells
@@ -153,7 +153,7 @@ def evaluate(
 
 
 def _right(
-    network: Network,
+    network: CodedModel,
     drawn: InterchangePairs,
     alignments: Sequence[Cells],
     progress: Progress = silent,
@@ -167,7 +167,7 @@ def _right(
     return np.asarray((given == drawn.expected).all(axis=2))
 
 
-def _edit(network: Network, drawn: InterchangePairs, cells: Cells) -> Interchange:
+def _edit(network: CodedModel, drawn: InterchangePairs, cells: Cells) -> Interchange:
     """Return the interchange of the locations of each pair's variables."""
     names = list(dict.fromkeys(name for cell in cells.values() for name in cell))
     member = np.array([[name in cell for name in names] for cell in cells.values()])
@@ -176,7 +176,7 @@ def _edit(network: Network, drawn: InterchangePairs, cells: Cells) -> Interchang
 
 
 def _searched(
-    network: Network, among: Sequence[str], drawn: InterchangePairs, inner: Sequence[str], progress: Progress
+    network: CodedModel, among: Sequence[str], drawn: InterchangePairs, inner: Sequence[str], progress: Progress
 ) -> Cells:
     """Return for each variable the location that answers most of its interchanges, no location twice (an assignment).
 
@@ -200,7 +200,7 @@ def _searched(
     return {inner[row]: (among[column],) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)}
 
 
-def _among(network: Network, sites: Sequence[str]) -> list[str]:
+def _among(network: CodedModel, sites: Sequence[str]) -> list[str]:
     """Return the names of the locations of the sites that are named, of all if none is."""
     held = {str(location.site) for location in network.locations.values()}
     hooks = {location.site.hook for location in network.locations.values()}
@@ -220,7 +220,7 @@ def _at_random(cells: Cells, among: Sequence[str], random: np.random.Generator) 
     return {name: tuple(order[start : start + len(cells[name])]) for name, start in zip(cells, starts, strict=False)}
 
 
-def _check(cells: Cells, model: CausalModel, network: Network) -> None:
+def _check(cells: Cells, model: CausalModel, network: CodedModel) -> None:
     require_disjoint(cells)
     if unlike := sorted(set(cells) ^ set(model.inner)):
         raise InputError(f"evaluate: the alignment and the inner variables differ in {unlike[0]}")

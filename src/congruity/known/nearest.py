@@ -1,4 +1,4 @@
-"""A network beside implementations of known algorithms, those that come with the package: to which is it closest?"""
+"""Distances of a network to the implementations of known algorithms that come with the package."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ _MOST = 400  # locations interchanged, drawn at random where there are more
 _AT_ONCE = 16  # interchanges asked for in one run
 
 
-def beside(model: Model, family: str, *, seed: int = 0, progress: Progress = silent) -> list[dict[str, Any]] | None:
+def distances_to_known(
+    model: Model, family: str, *, seed: int = 0, progress: Progress = silent
+) -> list[dict[str, Any]] | None:
     """Return for each algorithm the mean distance to its networks, and how often these are closer than others.
 
     Distances are those of responses to swaps (`congruity.known.response_distance`), on the inputs that the package's

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from congruity.errors import ModelError
-from congruity.models.background import Background, Moments, moments
+from congruity.models.background import Moments, SiteBackground, moments
 from congruity.models.group import Batch, Captured, Group, Prepared, take
 from congruity.models.hooks import Skipper, hooked, reader, recorder, replacer
 from congruity.models.shortcuts import Runs, Start
@@ -253,7 +253,7 @@ class Session:
     def _replacement(self, hook: str, group: Group, raw: Captured) -> Tensor:
         """Return what the intervention writes at ``hook``; where both inputs agree so far, what is there already."""
         clean, other = raw.clean[hook], raw.other[hook]
-        around = Background(hook, [self.ids[row] for row in group.rows], clean, lambda: self._moments_at(hook))
+        around = SiteBackground(hook, [self.ids[row] for row in group.rows], clean, lambda: self._moments_at(hook))
         new = self.intervention.replacement(clean, other, around)
         if new.shape != clean.shape:
             raise ModelError(
