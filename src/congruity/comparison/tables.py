@@ -127,4 +127,5 @@ def _only(table: DistanceTable, rows: Rows) -> DistanceTable:
         None if table.lower is None else table.lower[places],
         None if table.upper is None else table.upper[places],
         table.parameters,
+        table.traits,
     )
