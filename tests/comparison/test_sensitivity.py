@@ -190,6 +190,9 @@ def test_no_pair_is_solved_twice_and_the_cost_is_as_stated(monkeypatch: pytest.M
     clean = 2 * 2 * n  # clean a and clean b to all of a new kind
     expected = 2 * (inside + n * n + clean) + 2 * n * n + 4 * n * n
     assert before == inside + n * n + clean + 1 and len(solved) - before == expected
+    solved.clear()
+    cg.compare(a, b, distance=cg.distances.Spectral())
+    assert len(solved) == before + expected  # one call shares what it has solved, whatever object it was given
 
 
 def test_compare_like_callers_get_json_and_what_is_missing_is_said(

@@ -81,7 +81,7 @@ def copies(runner: Runner, name: str, other: str, *, n: int, few: int) -> dict[s
     side = runner.fingerprint(other, n=2 * few, budget=Budget(kl=REFERENCE))  # there already
     found.append((other, _judged(runner, first, side), None, side))
     by_name = {b: result for b, result, _, _ in found}
-    panel = {
+    reference = {
         "equivalent": [itself, by_name[f"{name}{COPIES[0]}"]],
         "different": [by_name[f"{name}{COPIES[-1]}"]],
     }
@@ -94,16 +94,16 @@ def copies(runner: Runner, name: str, other: str, *, n: int, few: int) -> dict[s
                 "b": b,
                 "accuracy": side.accuracy,
                 "paired": masks,
-                "standing": _standing(result, panel),
+                "standing": _standing(result, reference),
             }
             for b, result, masks, side in found
         ],
     }
 
 
-def _standing(result: Congruity, panel: dict[str, list[Congruity]]) -> Any:
+def _standing(result: Congruity, reference: dict[str, list[Congruity]]) -> Any:
     """Return the rank among the reference comparisons without itself; None where a group of them is then empty."""
-    known = {sort: [other for other in some if other is not result] for sort, some in panel.items()}
+    known = {sort: [other for other in some if other is not result] for sort, some in reference.items()}
     if result.rho is None or not all(known.values()):
         return None
     return plain(asdict(rank_among(result, equivalent=known["equivalent"], different=known["different"])))
