@@ -108,7 +108,7 @@ def plain_difference(plain: Plain, answer: str, foil: str, logits: np.ndarray) -
 
 # ----------------------------------------------------------------------------------------------------- the whole flow
 
-SMALL = ["--prompts", "16", "-n", "2"]
+SMALL = ["--prompts", "8", "-n", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_the_commands_of_the_readme_write_fingerprints_and_a_report(written: Pat
 
 def test_a_noisy_copy_is_near_and_random_weights_are_far_and_not_applicable(written: Path) -> None:
     a, b = (cg.Fingerprint.load(written / f"{name}.safetensors") for name in "ab")
-    random = cg.fingerprint(cg.tasks.ioi(n=16), "smollm2-135m+random", n=2, require_task=False)
+    random = cg.fingerprint(cg.tasks.ioi(n=8), "smollm2-135m+random", n=2, require_task=False)
     near, far = (cg.compare(a, other, distance="procrustes") for other in (b, random))
     assert near.rho is not None and far.rho is not None and near.rho < far.rho
     assert far.verdict == "not applicable" and "cannot do the task" in far.reason
