@@ -5,9 +5,16 @@ from __future__ import annotations
 import importlib
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 HOSTILE = "evil</script><img src=x onerror=alert(1)>\"'&[bold]$x_1$"
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's blocks of code in a language, in order."""
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 def named(page: str) -> set[str]:
