@@ -14,8 +14,10 @@ from congruity._base import cache
 from congruity._base.clock import Clock
 from congruity._base.digest import digest
 from congruity._base.progress import Progress, silent
+from congruity._base.registry import parameters_of
 from congruity._base.versions import versions
-from congruity.comparison.tables import Rows, distance_table
+from congruity.comparison.alike import Rows
+from congruity.comparison.tables import distance_table
 from congruity.errors import StoreError
 from congruity.protocols import Distance, Task
 from congruity.sampling.fingerprint import make_fingerprint
@@ -85,7 +87,7 @@ class Runner:
         self, a: Fingerprint, b: Fingerprint, measure: Distance, rows: Rows | None, progress: Progress
     ) -> DistanceTable:
         """Return what `congruity.comparison.tables.distance_table` returns."""
-        key = digest(SCHEMA_VERSION, a.digest, b.digest, measure.name, measure.parameters, rows, versions())
+        key = digest(SCHEMA_VERSION, a.digest, b.digest, measure.name, parameters_of(measure), rows, versions())
 
         def make() -> DistanceTable:
             with self.clock("distances"):

@@ -185,7 +185,7 @@ def compare(
     >>> cg.compare("a.safetensors", "b.safetensors", distance="procrustes").verdict  # doctest: +SKIP
     'undecided'
     """
-    from congruity import distances  # here, so that making a fingerprint imports nothing of the light half
+    from congruity import distances
 
     recipe = Recipe.of("compare", sampling, seed=seed, also=_ARGUMENTS)
     plan = ComparisonPlan(distances.chosen(distance), margin, alpha, folds, looks, paired, seed)
@@ -199,9 +199,12 @@ def compared(
     a: Any, b: Any, *, task: Task | None, recipe: Recipe, plan: ComparisonPlan, progress: Progress = silent
 ) -> Comparison:
     """Do what `compare` does, and return both fingerprints with the result, as reports need them."""
-    from congruity.comparison.sensitivity import examined
+    # imported here, so that making a fingerprint imports nothing of the light half
+    from congruity.comparison.compare import compared as compared_fingerprints
     from congruity.comparison.sequential import until_decided
+    from congruity.inference import EstimateSettings
 
+    settings = EstimateSettings(plan.margin, plan.alpha, plan.seed)
     _require_compatible(a, b, recipe, plan)
     if plan.looks is not None:
         growing = growing_sides(a, b, task=task, recipe=recipe)
@@ -210,18 +213,12 @@ def compared(
             progress=progress,
         )  # fmt: skip
     left, right = two_sides(a, b, task=task, recipe=recipe, paired=plan.paired, progress=progress)
-    result = examined(
-        left, right, plan.distance, folds=plan.folds, margin=plan.margin, alpha=plan.alpha, seed=plan.seed,
-        progress=progress,
-    )  # fmt: skip
+    result = compared_fingerprints(left, right, plan.distance, settings, folds=plan.folds, progress=progress)
     return Comparison(left, right, result)
 
 
 def _require_compatible(a: Any, b: Any, recipe: Recipe, plan: ComparisonPlan) -> None:
     """Raise `InputError`, before any model is loaded, for options that do not go together."""
-    from congruity.inference import check_settings
-
-    check_settings(plan.margin, plan.alpha, plan.seed)
     if recipe.given and is_fingerprint(a) and is_fingerprint(b):
         raise InputError(
             f"compare: {', '.join(recipe.given)} applies to models only, and both sides are fingerprints already"

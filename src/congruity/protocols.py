@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 
 from congruity._base.arrays import Floats
 from congruity._base.progress import Progress
-from congruity.values import DistanceTable, Edit, Examples, ModelCard, Outputs, Scores, Site, Traits
+from congruity.values import (
+    DistanceTable,
+    Edit,
+    Examples,
+    Interchange,
+    Location,
+    ModelCard,
+    Outputs,
+    Scores,
+    Site,
+    Traits,
+)
 
 
 class Task(Protocol):
@@ -39,18 +50,28 @@ class Model(Protocol):
 
 
 class BoundModel(Protocol):
-    """A model on one set of examples, or on some of its ``rows``. Outputs come in the order of the edits."""
+    """A model on one set of examples. Outputs come in the order of the edits; ``rows`` selects examples.
 
-    flops: float  # counted so far, of the matrix products that had to happen
+    An interchange intervention is a run too: bind pairs of base and source inputs with `Resample`, and run an
+    `Interchange` (locations that differ from row to row) or an `Edit` (whole sites). What comes back is the metric, or,
+    with ``answers``, class probabilities: of all classes (True) or of the words given.
+    """
+
+    @property
+    def flops(self) -> float: ...  # counted so far, of the matrix products that had to happen
 
     def run(
         self,
-        edits: Sequence[Edit | None],
+        edits: Sequence[Edit | Interchange | None],
         *,
         rows: NDArray[np.intp] | None = None,
         scored: NDArray[np.intp] | None = None,
         read: bool = False,
+        answers: bool | Sequence[str] = False,
     ) -> Iterator[Outputs]: ...  # layers of ``rows``, behaviour of those ``scored`` (all of ``rows``, if None)
+
+    @property
+    def locations(self) -> tuple[Location, ...]: ...  # every site at each token position that all examples have
 
     def log_probs(self) -> Any: ...  # tensor (n, vocabulary), unedited, at the answer position
     def attributions(self, rows: NDArray[np.intp] | None = None, *, steps: int = 1) -> Floats: ...  # (rows, sites)
@@ -82,13 +103,14 @@ class Finder(Protocol):
 
 
 class Distance(Protocol):
-    """HOW FAR apart: all ordered pairs of N Gram matrices (N, m, m) at once; traits say what it ignores."""
+    """Distances of all ordered pairs of N Gram matrices (N, m, m) at once.
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def traits(self) -> Traits: ...
-    @property
-    def parameters(self) -> dict[str, Any]: ...
+    ``traits`` declare symmetry, range, the triangle inequality and invariances. Hyper-parameters are the fields of a
+    dataclass. A distance that solves a problem a pair may have a method ``remembering``: it returns the same distance
+    with a memory of solved pairs, which `congruity.compare` asks for once a call.
+    """
+
+    name: ClassVar[str]
+    traits: ClassVar[Traits]
 
     def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable: ...

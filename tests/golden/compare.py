@@ -19,17 +19,61 @@ from record import recorded, replay
 #: Fields that may change, and everything inside them; they must still be there.
 MAY_CHANGE = frozenset({"reason", "warnings", "provenance", "certificate", "sentence"})
 #: Fields that may now be None where a made-up value was recorded: a field's name, or the end of its path with dots,
-#: such as "closeness.within". None yet.
-BECAME_NONE: frozenset[str] = frozenset()
-#: Fields that may now be there and were not recorded, written in the same way: the typed record of sampling says where
-#: implementations are from, and says so where there was no budget and nothing was out of reach.
+#: such as "closeness.within". `STAND_INS` has the value that was made up; any other recorded value must stay.
+BECAME_NONE: frozenset[str] = frozenset(
+    {
+        # No interval is computed of paired draws (they are not independent), of tables without two distances that
+        # differ, or with fewer than 3 units on a side; nor what rests on an interval.
+        "interval",
+        "intervals.separation",
+        "intervals.p1",
+        "intervals.p2",
+        "smallest_margin",
+        "p_equivalence",
+        "tv_lower",
+        # Of a matrix: a pair without a valid test belongs to no family, so that nothing is adjusted.
+        "p_equivalent",
+        "p_equivalent_adjusted",
+    }
+)
+STAND_INS: Mapping[str, Any] = {
+    "interval": [0.0, 1.0],
+    "intervals.separation": [-1.0, 1.0],
+    "intervals.p1": [0.0, 1.0],
+    "intervals.p2": [0.0, 1.0],
+    "smallest_margin": 1.0,
+    "p_equivalence": 1.0,
+    "tv_lower": 0.0,
+    "p_equivalent": 1.0,
+    "p_equivalent_adjusted": 1.0,
+}
+#: Fields that may now be there and were not recorded, written in the same way.
 ADDED: frozenset[str] = frozenset(
-    ("settings.source", "settings.budget", "settings.skipped", "settings.unreached", "settings.given")
+    {
+        "status",  # the state behind the verdict, in words
+        # None where no interval is computed of paired draws, whose recorded ``intervals`` are empty
+        "intervals.separation",
+        "intervals.p1",
+        "intervals.p2",
+        # The typed record of sampling says where implementations are from, and what there was not.
+        "settings.source",
+        "settings.budget",
+        "settings.skipped",
+        "settings.unreached",
+        "settings.given",
+        # ``evaluate`` says the same shares under the field's names, too; the names of before stay.
+        "result.effective",
+        "result.interchange_accuracy",
+        "result.no_effect",
+    }
 )
 #: Further fields that may change, in one case each, with the reason.
 MAY_CHANGE_IN: Mapping[str, frozenset[str]] = {
     # Two schemas are read now, and the sentence names both.
     "errors: load: broken-schema-1": frozenset({"message"}),
+    # A place is now called a location, and a swap an interchange.
+    "evaluate: refused: no such place": frozenset({"message"}),
+    "evaluate: refused: no site": frozenset({"message"}),
     # The name of one intervention is now a list of one name, as it was in every fingerprint that was not synthetic.
     "load: sparse-a": frozenset({"intervention"}),
     # Each implementation is on both sides, and its two distances to a third differ by rounding: the processor decides.
@@ -85,7 +129,7 @@ def _differences(old: Any, new: Any, path: str, may_change: frozenset[str], *, f
     elif isinstance(old, list) and isinstance(new, list) and (len(old) == len(new)):
         for place, (one, other) in enumerate(zip(old, new, strict=True)):
             yield from _differences(one, other, f"{path}[{place}]", may_change, free=free)
-    elif new is None and old is not None and not free and _listed(path, BECAME_NONE):
+    elif new is None and old is not None and not free and _listed(path, BECAME_NONE) and _stood_in(path, old):
         yield Difference(path, "became None", old, None)
     elif not _same(old, new):
         yield Difference(path, kind, old, new)
@@ -102,6 +146,11 @@ def _listed(path: str, names: frozenset[str]) -> bool:
     """Whether a path, without its list places, ends in one of the names."""
     plain = "." + re.sub(r"\[\d+\]", "", path)
     return any(plain.endswith(f".{name}") for name in names)
+
+
+def _stood_in(path: str, old: Any) -> bool:
+    """Whether a recorded value is the one that was made up for this field, where the field has one."""
+    return all(_same(old, value) for name, value in STAND_INS.items() if _listed(path, frozenset({name})))
 
 
 def _short(value: Any, most: int = 300) -> str:

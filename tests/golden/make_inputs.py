@@ -47,10 +47,11 @@ def as_made(
     **options: Any,
 ) -> Any:
     """Return a synthetic fingerprint whose settings and implementations are what the real pipeline would store."""
-    import synthetic
-    from congruity.finders import Attribution
     from congruity.fingerprints import settings
     from congruity.implement import Budget
+
+    import synthetic
+    from congruity.finders import Attribution
     from congruity.interventions import by_name
     from congruity.values import Behaviour, Edit, Evidence, Gates, Implementation
 

@@ -37,4 +37,7 @@ def test_a_changed_number_verdict_or_field_is_found() -> None:
     assert kinds(verdict="different") == ["result.verdict differs"] and kinds(rho="gone") == ["result.rho lost"]
     assert kinds(rho=None) == ["result.rho differs"] and kinds(more=1) == ["result.more added"]
     assert kinds(reason="y") == ["result.reason changed"] and kinds(reason="gone") == ["result.reason lost"]
+    measured = {"result": {"interval": [0.2, 0.9], "tv_lower": 0.0}}
+    lost = {"result": {"interval": None, "tv_lower": None}}
+    assert [one.kind for one in differences("case", measured, lost)] == ["differs", "became None"]
     assert kinds(reason=None) == ["result.reason lost"] and not MAY_CHANGE & BECAME_NONE

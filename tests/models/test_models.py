@@ -19,6 +19,7 @@ from congruity import interventions  # noqa: E402
 from congruity.errors import InputError, ModelError, TaskError  # noqa: E402
 from congruity.interventions import Resample  # noqa: E402
 from congruity.models import load_model  # noqa: E402
+from congruity.models.group import Batch  # noqa: E402
 from congruity.sampling.representation import represent  # noqa: E402
 from congruity.values import Edit, Examples, Queries, Site  # noqa: E402
 
@@ -157,7 +158,7 @@ def test_activations_equal_plain_hugging_face(architecture: str) -> None:
             for hook, short in names
         ]
         with torch.no_grad():
-            model.logits(torch.tensor([model.tokens(str(EXAMPLES.clean[row]))]), None, 1, None)
+            model.logits(Batch(torch.tensor([model.tokens(str(EXAMPLES.clean[row]))])))
         for handle in handles:
             handle.remove()
         for _, short in names:

@@ -18,6 +18,7 @@ import congruity as cg
 import synthetic
 from congruity._base import cache, files
 from congruity._base.artifact import contents
+from congruity.distances import Ridge
 from congruity.errors import CongruityError, StoreError
 from congruity.store import fingerprints as store
 from congruity.values import DistanceTable
@@ -206,10 +207,11 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, place: s
 def test_tables_read_back_equal(tmp_path: Path, bounds: bool) -> None:
     values = np.array([[0.0, 0.5], [0.25, 0.0]])
     ends = {"lower": values * 0.9, "upper": values * 1.1} if bounds else {}
-    table = DistanceTable("spectral", values, ("a", "b"), **ends, parameters={"tol": 1e-3})
+    table = DistanceTable("spectral", values, ("a", "b"), **ends, parameters={"tol": 1e-3}, traits=Ridge.traits)
     path = store.save_table(table, tmp_path / "t.safetensors")
     loaded = store.load_table(path)
     assert loaded.measure == "spectral" and loaded.labels == ("a", "b") and loaded.parameters == {"tol": 1e-3}
+    assert loaded.traits == Ridge.traits and loaded.traits.range[1] == float("inf")
     assert np.array_equal(loaded.values, values) and (loaded.lower is not None) is bounds
     assert store.save_table(loaded, tmp_path / "u.safetensors").read_bytes() == path.read_bytes()
     path.write_bytes(path.read_bytes()[:-3])

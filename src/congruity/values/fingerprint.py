@@ -82,11 +82,19 @@ class Stratum:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What one run over ``n`` prompts gave; ``layers`` holds (name, (n, width)), or nothing if it was not asked for."""
+    """What one run over ``n`` prompts gave.
 
-    logit_difference: Floats  # (scored,): of the prompts on which behaviour was measured
-    kl: Floats  # (scored,)
+    Attributes:
+        logit_difference, kl: (scored,), of the prompts that were scored; (0,) where their answers were asked for.
+        layers: (name, (n, width)) of each layer that is read, or nothing if it was not asked for.
+        answers: (scored, outputs, classes), class probabilities; None if they were not asked for. A language model has
+            one output, its next token.
+    """
+
+    logit_difference: Floats
+    kl: Floats
     layers: tuple[tuple[str, NDArray[Any]], ...] = ()
+    answers: Floats | None = None
 
     def behaviour(self, rows: NDArray[np.intp] | None = None) -> Behaviour:
         """Summarise over ``rows`` (all, if None)."""
