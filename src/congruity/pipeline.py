@@ -20,10 +20,7 @@ from typing import Any, Unpack
 
 from congruity._base.clock import Clock
 from congruity._base.progress import Progress, silent
-from congruity.comparison.compare import compared as compared_fingerprints
-from congruity.comparison.sequential import until_decided
 from congruity.errors import InputError
-from congruity.inference import EstimateSettings
 from congruity.protocols import Distance, Finder, Intervention, Task
 from congruity.sampling.circuit import find_circuit
 from congruity.sampling.faithfulness import measure_faithfulness
@@ -202,6 +199,10 @@ def compared(
     a: Any, b: Any, *, task: Task | None, recipe: Recipe, plan: ComparisonPlan, progress: Progress = silent
 ) -> Comparison:
     """Do what `compare` does, and return both fingerprints with the result, as reports need them."""
+    from congruity.comparison import compare as light  # here, so that making a fingerprint loads nothing that compares
+    from congruity.comparison.sequential import until_decided
+    from congruity.inference import EstimateSettings
+
     settings = EstimateSettings(plan.margin, plan.alpha, plan.seed)
     _require_compatible(a, b, recipe, plan)
     if plan.looks is not None:
@@ -211,7 +212,7 @@ def compared(
             progress=progress,
         )  # fmt: skip
     left, right = two_sides(a, b, task=task, recipe=recipe, paired=plan.paired, progress=progress)
-    result = compared_fingerprints(left, right, plan.distance, settings, folds=plan.folds, progress=progress)
+    result = light.compared(left, right, plan.distance, settings, folds=plan.folds, progress=progress)
     return Comparison(left, right, result)
 
 
