@@ -26,7 +26,7 @@ from congruity.sampling.circuit import find_circuit
 from congruity.sampling.faithfulness import measure_faithfulness
 from congruity.sampling.fingerprint import make_fingerprint
 from congruity.sampling.prepare import loaded, prepare
-from congruity.sampling.recipe import FingerprintOptions, Recipe, SamplingOptions
+from congruity.sampling.recipe import FingerprintOptions, SamplingOptions, SamplingRecipe
 from congruity.sampling.sides import growing_sides, is_fingerprint, two_sides
 from congruity.values import Circuit, Comparison, Congruity, Fingerprint, Gates
 
@@ -64,7 +64,7 @@ def fingerprint(
     >>> import congruity as cg
     >>> side = cg.fingerprint(cg.tasks.ioi(n=200), "smollm2-135m", n=20)  # doctest: +SKIP
     """
-    recipe, clock = Recipe.of("fingerprint", options, seed=seed), clock or Clock()
+    recipe, clock = SamplingRecipe.of("fingerprint", options, seed=seed), clock or Clock()
     with clock("load"):
         network = loaded(model)
     return make_fingerprint(task, network, recipe, progress=progress, clock=clock)
@@ -108,7 +108,7 @@ def discover(
     >>> cg.discover(cg.tasks.ioi(n=200), "smollm2-135m").evidence.faithfulness  # doctest: +SKIP
     0.93
     """
-    recipe = Recipe.of("discover", {"finder": finder, "intervention": intervention, "gates": gates}, seed=seed)
+    recipe = SamplingRecipe.of("discover", {"finder": finder, "intervention": intervention, "gates": gates}, seed=seed)
     if n_random < 0:
         raise InputError(f"discover: {n_random} random circuits cannot be drawn; ask for 0 or more")
     writes, clock = recipe.interventions[0], clock or Clock()
@@ -187,7 +187,7 @@ def compare(
     """
     from congruity import distances
 
-    recipe = Recipe.of("compare", sampling, seed=seed, also=_ARGUMENTS)
+    recipe = SamplingRecipe.of("compare", sampling, seed=seed, also=_ARGUMENTS)
     plan = ComparisonPlan(distances.chosen(distance), margin, alpha, folds, looks, paired, seed)
     return compared(a, b, task=task, recipe=recipe, plan=plan, progress=progress).result
 
@@ -196,11 +196,10 @@ _ARGUMENTS = tuple(inspect.signature(compare).parameters)
 
 
 def compared(
-    a: Any, b: Any, *, task: Task | None, recipe: Recipe, plan: ComparisonPlan, progress: Progress = silent
+    a: Any, b: Any, *, task: Task | None, recipe: SamplingRecipe, plan: ComparisonPlan, progress: Progress = silent
 ) -> Comparison:
     """Do what `compare` does, and return both fingerprints with the result, as reports need them."""
-    # imported here, so that making a fingerprint imports nothing of the light half
-    from congruity.comparison.compare import compared as compared_fingerprints
+    from congruity.comparison import compare as light  # here, so that making a fingerprint loads nothing that compares
     from congruity.comparison.sequential import until_decided
     from congruity.inference import EstimateSettings
 
@@ -213,11 +212,11 @@ def compared(
             progress=progress,
         )  # fmt: skip
     left, right = two_sides(a, b, task=task, recipe=recipe, paired=plan.paired, progress=progress)
-    result = compared_fingerprints(left, right, plan.distance, settings, folds=plan.folds, progress=progress)
+    result = light.compared(left, right, plan.distance, settings, folds=plan.folds, progress=progress)
     return Comparison(left, right, result)
 
 
-def _require_compatible(a: Any, b: Any, recipe: Recipe, plan: ComparisonPlan) -> None:
+def _require_compatible(a: Any, b: Any, recipe: SamplingRecipe, plan: ComparisonPlan) -> None:
     """Raise `InputError`, before any model is loaded, for options that do not go together."""
     if recipe.given and is_fingerprint(a) and is_fingerprint(b):
         raise InputError(

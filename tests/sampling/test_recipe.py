@@ -15,7 +15,7 @@ import synthetic
 from congruity.cached import Runner
 from congruity.errors import InputError, UnknownNameError
 from congruity.interventions import Mean, Resample
-from congruity.sampling.recipe import FingerprintOptions, Recipe, SamplingOptions
+from congruity.sampling.recipe import FingerprintOptions, SamplingOptions, SamplingRecipe
 from congruity.values import Edit, Method, Site
 
 EDITS = [Edit((Site(0, "module", f"m{i}"),), "resample") for i in range(3)]
@@ -111,26 +111,26 @@ def test_options_of_models_do_not_go_with_two_fingerprints() -> None:
 
 def test_given_stands_apart_from_what_is_in_force() -> None:
     options: FingerprintOptions = {"n": 7, "intervention": ["mean", Resample()], "gates": None}
-    made = Recipe.of("fingerprint", options, seed=3)
+    made = SamplingRecipe.of("fingerprint", options, seed=3)
     record = made.record(["resample at KL 1: too much"])
     assert record.given == made.given == ("intervention", "n"), "an option that is None was not given"
     assert record.interventions == (Method("mean", {}), Method("resample", {})) and (record.n, record.seed) == (7, 3)
     assert record.budget == cg.Budget() and record.gates == cg.Gates() and record.finder == Method("attribution", {})
     assert made.in_force(capable=False).record().gates == cg.Gates().kl_only() and made.in_force(capable=True) is made
-    plain = Recipe(n=7, seed=3, interventions=made.interventions).record(["resample at KL 1: too much"])
+    plain = SamplingRecipe(n=7, seed=3, interventions=made.interventions).record(["resample at KL 1: too much"])
     assert plain == record and plain.given != record.given, "who named a value does not change what was made"
-    again = Recipe.of("fingerprint", {"edits_of": EDITS}).record()
+    again = SamplingRecipe.of("fingerprint", {"edits_of": EDITS}).record()
     assert (again.n, again.budget) == (3, None) and again.edits_of is not None
-    assert Recipe.of("compare", {"circuit": CIRCUIT}).record().finder == Method(CIRCUIT.scores.finder, {})
+    assert SamplingRecipe.of("compare", {"circuit": CIRCUIT}).record().finder == Method(CIRCUIT.scores.finder, {})
 
 
 def test_every_option_is_a_typed_key_that_the_recipe_knows() -> None:
-    known = set(Recipe.__dataclass_fields__) | {"intervention"}
+    known = set(SamplingRecipe.__dataclass_fields__) | {"intervention"}
     assert set(SamplingOptions.__annotations__) < set(FingerprintOptions.__annotations__) <= known
 
 
 def test_facts_keep_the_keys_that_reports_and_json_show() -> None:
-    facts = Recipe.of("fingerprint", {"n": 3}).record().facts()
+    facts = SamplingRecipe.of("fingerprint", {"n": 3}).record().facts()
     keys = "finder finder_parameters intervention intervention_parameters n seed budget gates min_accuracy"
     assert {*keys.split(), "unreached", "skipped"} <= set(facts)
     assert facts["budget"]["kl"] == [0.01] and facts["intervention_parameters"] == {"resample": {}}

@@ -1,6 +1,6 @@
 """How one side is made, as live objects: names are resolved and everything is checked before any model is loaded.
 
-The recipe is what was asked for; `Recipe.record` is the same as data, which a fingerprint stores.
+The recipe is what was asked for; `SamplingRecipe.record` is the same as data, which a fingerprint stores.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class FingerprintOptions(SamplingOptions, total=False):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SamplingRecipe:
     """How the implementations of one model are made.
 
     Attributes:
@@ -98,7 +98,7 @@ class Recipe:
     @classmethod
     def of(
         cls, verb: str, options: FingerprintOptions | SamplingOptions, *, seed: int = 0, also: Sequence[str] = ()
-    ) -> Recipe:
+    ) -> SamplingRecipe:
         """Return the recipe of the options that a caller passed to ``verb``, which takes the options ``also`` too.
 
         Raises:
@@ -116,7 +116,7 @@ class Recipe:
         return made
 
     @classmethod
-    def _of(cls, verb: str, chosen: Mapping[str, Any], seed: int) -> Recipe:
+    def _of(cls, verb: str, chosen: Mapping[str, Any], seed: int) -> SamplingRecipe:
         named: dict[str, Any] = {
             key: chosen[key] for key in ("n", "budget", "gates", "circuit", "extend", "require_task") if key in chosen
         }
@@ -135,7 +135,7 @@ class Recipe:
             named |= _edits(verb, source)
         return cls(seed=seed, given=tuple(sorted(chosen)), **named)
 
-    def in_force(self, *, capable: bool) -> Recipe:
+    def in_force(self, *, capable: bool) -> SamplingRecipe:
         """Return the recipe for a model on its task: one that cannot do the task has only a KL to keep."""
         return self if capable else dataclasses.replace(self, gates=self.gates.kl_only())
 
@@ -238,7 +238,7 @@ def _edits(verb: str, source: Fingerprint | Sequence[Edit]) -> dict[str, Any]:
     return {"edits": edits, "edits_of": source.digest if isinstance(source, Fingerprint) else digest(*edits)}
 
 
-def _require_compatible(verb: str, chosen: Mapping[str, Any], made: Recipe) -> None:
+def _require_compatible(verb: str, chosen: Mapping[str, Any], made: SamplingRecipe) -> None:
     """Raise `InputError` for options that do not go together, naming both."""
     if made.edits is not None:
         if "extend" in chosen:
