@@ -1,4 +1,4 @@
-"""Networks that behave alike: one kind of mechanism under many seeds, and another kind by construction.
+"""Networks of matched behaviour: one mechanism under many seeds, and another mechanism by construction.
 
 A positive control needs "same behaviour, other mechanism" to be a fact. Both kinds are Mistral language models of the
 same sizes and site names, trained on the same kind of indirect-object prompts. Only the sliding window differs:
@@ -115,7 +115,7 @@ def tokenizer() -> Any:
 
 @dataclass(frozen=True)
 class HeldOutPrompts:
-    """``n`` indirect-object prompts in words of `tokenizer`; the counterfactual swaps S2, as in `congruity.tasks.IOI`.
+    """``n`` indirect-object prompts in words of `tokenizer`; the counterfactual has another S2, as in `cg.tasks.IOI`.
 
     Every pair of names, place and thing occurs in training, but never together as here.
     """
