@@ -2,23 +2,25 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# One process with two threads; the matrix products are the work.
+# One process with two threads; the matrix products are the work. Tests run in two processes of one thread.
 export OMP_NUM_THREADS ?= 2
+WORKERS ?= 2
 
 .PHONY: demo test test-slow lint install clean
 
 demo: install
 	$(BIN)/congruity demo
 
+test: export OMP_NUM_THREADS = 1
 test: install lint
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 15
 
 test-slow: install
 	$(BIN)/python -m pytest -q -m slow
 
 lint: install
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/mypy
 
 install: $(VENV)/.installed

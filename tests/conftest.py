@@ -13,6 +13,11 @@ from congruity import cli
 Run = Callable[..., tuple[int, str, str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of real models first: they are the longest, and one of two processes would end with them."""
+    items.sort(key=lambda item: item.get_closest_marker("models") is None)
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command in an empty folder; return exit code, standard output and standard error."""

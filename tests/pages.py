@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 HOSTILE = "evil</script><img src=x onerror=alert(1)>\"'&[bold]$x_1$"
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's blocks of code in a language, in order."""
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def named(page: str) -> set[str]:
+    """Return the dotted names of the package that a page writes as code."""
+    return set(re.findall(r"`(congruity\.[\w.]+)`", page))
+
+
+def resolve(name: str) -> Any:
+    """Import what a dotted name means; raise AttributeError or ModuleNotFoundError where there is no such thing."""
+    place, parts = name, []
+    while True:
+        try:
+            found = importlib.import_module(place)
+            break
+        except ModuleNotFoundError as error:
+            if not f"{place}.".startswith(f"{error.name}."):  # a library is missing, and not this name
+                raise
+            place, _, last = place.rpartition(".")
+            parts.insert(0, last)
+    for part in parts:
+        found = getattr(found, part)
+    return found
 
 
 class Reader(HTMLParser):

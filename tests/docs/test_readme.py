@@ -8,17 +8,15 @@ import re
 import runpy
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from pages import blocks
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SMALL = ["--prompts", "24", "-n", "4", "--quiet"]
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_the_example_without_a_model_prints_what_the_readme_says() -> None:
@@ -33,27 +31,24 @@ def test_the_demo_table_is_the_committed_result() -> None:
     assert shown.strip() == f"```text\n{stored.rstrip()}\n```"
 
 
-@pytest.mark.models
-def test_the_terminal_commands_run(tmp_path: Path) -> None:
-    pytest.importorskip("torch", reason="the light layer runs without PyTorch")
-    for line in blocks("sh")[0].strip().splitlines():
-        command = [str(Path(sys.executable).parent / "congruity"), *line.split()[1:]]
-        size = ["--quiet"] if line.startswith("congruity compare") else SMALL  # fingerprints have their size
-        done = subprocess.run([*command, *size], cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
-    assert (tmp_path / "congruity-report" / "report.html").stat().st_size > 20_000
+def test_the_terminal_commands_are_the_program_that_the_package_installs() -> None:
+    """`tests/models/test_real_models.py` runs them, on the real model."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    assert scripts == {"congruity": "congruity.cli:main"}
+    assert {line.split()[0] for line in blocks("sh")[0].strip().splitlines()} == set(scripts)
 
 
-@pytest.mark.models
-def test_the_python_example_runs_at_small_size() -> None:
-    pytest.importorskip("torch", reason="the light layer runs without PyTorch")
-    program = blocks("python")[1].replace("n=200", "n=24").replace("n=20", "n=4")
-    program = program.replace("cg.compare(a, b)", 'cg.compare(a, b, distance="procrustes")')
-    # Gemma takes a minute to convert and its flow is the same: a noisy copy stands in for it here.
-    program = program.replace("gemma-3-270m", "smollm2-135m+noise=0.01")
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("undecided ")
+def test_the_python_example_runs_on_tiny_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny = pytest.importorskip("tiny", reason="needs PyTorch and transformers, of the models extra")
+    tiny.trained().save_pretrained(tmp_path / "words")
+    tiny.tokenizer().save_pretrained(tmp_path / "words")
+    program = blocks("python")[1].replace("n=200", "n=24")
+    program = program.replace("n=20", 'n=4, budget=cg.Budget(kl=1e-4, by="scale")')
+    for name, stands_in in (("smollm2-135m", "words"), ("gemma-3-270m", "words+noise=0.001")):
+        assert f'"{name}"' in program
+        program = program.replace(f'"{name}"', repr(str(tmp_path / stands_in)))
+    exec(program, {})
+    assert capsys.readouterr().out.startswith("undecided ")
 
 
 def test_every_command_in_the_table_exists() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import importlib
 import json
 import re
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from congruity.theory.bounds import STATEMENTS
+from pages import named, resolve
 
 ROOT = Path(__file__).parents[2]
 CHAPTER = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
@@ -35,20 +35,10 @@ def test_every_function_stands_under_its_statement(number: str) -> None:
 
 
 def test_every_function_that_the_theorems_name_exists() -> None:
-    names = set(re.findall(r"`(congruity\.[\w.]+)`", THEOREMS))
+    names = named(THEOREMS)
     assert len(names) > 40
-    for name in names:
-        place, parts = name, []
-        while True:
-            try:
-                found = importlib.import_module(place)
-                break
-            except ModuleNotFoundError:
-                place, _, last = place.rpartition(".")
-                parts.insert(0, last)
-        for part in parts:
-            found = getattr(found, part)
-        assert callable(found), name
+    for name in sorted(names):
+        assert callable(resolve(name)), name
 
 
 def test_every_statement_that_the_code_cites_is_there() -> None:

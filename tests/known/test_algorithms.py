@@ -136,7 +136,7 @@ def test_a_compiled_network_is_right_on_every_input_and_disguises_are_exact(
     with torch.inference_mode():
         answers = network(torch.tensor(tokens))
         assert (answers.argmax(-1).numpy() == family.truth(tokens)).all()
-        for scale in (0.0, 1.0, 10.0):
+        for scale in (0.0, 10.0):
             other = Compiled(disguised(weights, seed=3, scale=scale, blocks=2))
             assert len(other.blocks) == len(network.blocks) + 2
             assert other(torch.tensor(tokens)).numpy() == pytest.approx(answers.numpy(), abs=1e-8)

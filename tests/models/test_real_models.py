@@ -1,15 +1,19 @@
-"""The real packaged models against plain Hugging Face, and the whole flow on SmolLM2 at small size."""
+"""The real packaged models against plain Hugging Face, and the README's commands on SmolLM2 at small size."""
 
 from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import congruity as cg
-from congruity.comparison import compare as judgement
-from congruity.comparison import tables
+from congruity import cli
 from congruity.interventions import Resample
 from congruity.values import Edit
+from pages import blocks
 
 torch = pytest.importorskip("torch", reason="the light layer runs without PyTorch")
 pytestmark = pytest.mark.models
@@ -102,17 +106,44 @@ def plain_difference(plain: Plain, answer: str, foil: str, logits: np.ndarray) -
     return float(logits[ids[0][0]] - logits[ids[1][0]])
 
 
-def test_whole_flow_on_smollm2(tmp_path) -> None:
-    task = cg.tasks.ioi(n=24)
-    a = cg.fingerprint(task, "smollm2-135m", n=4)
-    assert a.accuracy >= 0.9 and all(check.passed for check in a.checks)
-    assert a.n == 4 and all(i.behaviour.kl <= 0.1 for i in a.admitted)
-    again = cg.Fingerprint.load(a.save(tmp_path / "a.safetensors"))
-    assert again.digest == a.digest
-    b = cg.fingerprint(task, "smollm2-135m+noise=0.01", n=4)
-    random = cg.fingerprint(task, "smollm2-135m+random", n=4, require_task=False)
+# ----------------------------------------------------------------------------------------------------- the whole flow
+
+SMALL = ["--prompts", "8", "-n", "2"]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the terminal commands of the README, fingerprints at small size, and return the folder they wrote to."""
+    folder = tmp_path_factory.mktemp("readme")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for line in blocks("sh")[0].strip().splitlines():
+            program, command, *rest = line.split()
+            assert program == "congruity"
+            size = SMALL if command == "fingerprint" else []
+            patch.setattr(sys, "argv", [program, command, *rest, *size, "--quiet"])
+            with pytest.raises(SystemExit) as stop:
+                cli.main()
+            assert not stop.value.code, line
+    return folder
+
+
+def test_the_commands_of_the_readme_write_fingerprints_and_a_report(written: Path) -> None:
+    a, b = (cg.Fingerprint.load(written / f"{name}.safetensors") for name in "ab")
+    for side in (a, b):
+        assert side.accuracy >= 0.9 and all(check.passed for check in side.checks)
+        assert side.n == 2 and all(i.behaviour.kl <= 0.1 for i in side.admitted)
+    assert cg.Fingerprint.load(a.save(written / "again.safetensors")).digest == a.digest != b.digest
+    assert (written / "congruity-report" / "report.html").stat().st_size > 20_000
+    result = json.loads((written / "congruity-report" / "result.json").read_text(encoding="utf-8"))
+    assert result["verdict"] == "undecided" and result["names"] == ["smollm2-135m", "smollm2-135m+noise=0.01"]
+
+
+def test_a_noisy_copy_is_near_and_random_weights_are_far_and_not_applicable(written: Path) -> None:
+    a, b = (cg.Fingerprint.load(written / f"{name}.safetensors") for name in "ab")
+    random = cg.fingerprint(cg.tasks.ioi(n=8), "smollm2-135m+random", n=2, require_task=False)
     near, far = (cg.compare(a, other, distance="procrustes") for other in (b, random))
     assert near.rho is not None and far.rho is not None and near.rho < far.rho
     assert far.verdict == "not applicable" and "cannot do the task" in far.reason
     assert near.verdict == "undecided" and near.scope == "these two networks"
-    assert judgement.judge(a, a, tables.measured(a, a, cg.distances.Procrustes())).rho == pytest.approx(0, abs=1e-6)
+    assert cg.compare(a, a, distance="procrustes").rho == pytest.approx(0, abs=1e-6)

@@ -1,191 +1,190 @@
-"""The layer table of DESIGN.md, held by parsing every module: who may import whom, who prints, how long a file is."""
+"""The plan of the house, held by parsing every file: who imports whom, who prints, how long a file is.
+
+The graph is the full one of ``docs/architecture.py``: imports inside functions and under ``TYPE_CHECKING`` count.
+"""
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from checks import FILE_CHECKS, Graph, architecture, classes_of_one_name, room
 
 import congruity
 
-ROOT = Path(congruity.__file__).parent
-FILES = sorted(ROOT.rglob("*.py"))
-FAMILIES = ("tasks", "models", "finders", "interventions", "distances", "report", "inference")
-HEAVY = {"torch", "transformers", "transformer_lens", "gguf", "tokenizers"}
-TORCH_HOMES = ("models", "finders", "interventions", "zoo")
-MAX_LINES = 350
+GRAPH = Graph(Path(congruity.__file__).parent)
+MAX_ROOMS, MAX_FLOORS = 26, 9
+LINES_TO_READ = 550  # of the three files that tell the whole program
+NEWCOMER = ("values", "protocols", "pipeline")
 
-
-def name_of(path: Path) -> str:
-    parts = ["congruity", *path.relative_to(ROOT).with_suffix("").parts]
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {name_of(path): path for path in FILES}
-
-
-def imports(path: Path, *, run_on_import_only: bool = False) -> Iterator[tuple[str, int]]:
-    """Yield (module, line) of every import; members of the package are resolved to the module that they name."""
-    stack: list[ast.AST] = list(ast.parse(path.read_text()).body)
-    while stack:
-        node = stack.pop()
-        if run_on_import_only:
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-                continue
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-                stack += node.orelse
-                continue
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name}:{node.lineno}: relative import"
-            for alias in node.names:
-                inside = f"{node.module}.{alias.name}"
-                yield (inside if inside in MODULES else str(node.module)), node.lineno
-        stack += list(ast.iter_child_nodes(node))
-
-
-def own(path: Path, *, run_on_import_only: bool = False) -> set[str]:
-    found = {name for name, _ in imports(path, run_on_import_only=run_on_import_only) if name in MODULES}
-    return found - {name_of(path)}
-
-
-def family_of(name: str) -> str:
-    return name.split(".")[1] if name.count(".") >= 1 else ""
-
-
-every_module = pytest.mark.parametrize("name", MODULES)
-
-
-@every_module
-def test_only_the_heavy_families_import_pytorch(name: str) -> None:
-    lines = {line: module for module, line in imports(MODULES[name]) if module.partition(".")[0] in HEAVY}
-    if family_of(name) in TORCH_HOMES:
-        return
-    if name == "congruity._base.clock":
-        tree = ast.parse(MODULES[name].read_text())
-        spot = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "matmul_rate")
-        assert all(spot.lineno <= line <= int(spot.end_lineno or 0) for line in lines), lines
-        return
-    assert not lines, f"{name} imports {lines}"
-
-
-def test_the_ground_floor_imports_only_itself() -> None:
-    floor = {name for name in MODULES if name.rpartition(".")[2].startswith("_") and not name.endswith("__")}
-    floor |= {"congruity.errors"}
-    assert {
-        "congruity._base.digest",
-        "congruity._base.streams",
-        "congruity._base.registry",
-        "congruity.errors",
-    } <= floor
-    for name in floor:
-        above = own(MODULES[name]) - floor
-        assert not above, f"{name} imports {above}"
-    assert not own(MODULES["congruity.errors"])
-
-
-# Height of each module outside the families; a module imports what is lower, and never sideways.
-HEIGHT = {
-    "errors": 0,
-    "clock": 0,
-    "theory": 1,
-    "algorithms": 2,
-    "values": 1,
-    "cache": 1,
-    "results": 2,
-    "protocols": 3,
-    "engine": 3,
+# What is still wrong, check by check. An entry that is no longer needed fails a test: the list can only shrink.
+STILL: dict[str, set[str]] = {
+    "upward": {
+        "_base.gram imports distances.gram",
+        "inference imports comparison.estimate",
+        "inference imports comparison.reference",
+        "inference imports comparison.verdict",
+        "values.comparison imports comparison.certificate",
+        "values.comparison imports report.html",
+        "values.fingerprint imports store.fingerprints",
+    },
+    "circles": {"models.exact imports models.bound", "models.gradients imports models.bound"},
+    "wings": {"known.nearest imports evaluation"},
+    "long_files": {"known.networks.matched_behaviour", "values.comparison"},
+    "classes": {
+        "Background: models.background, protocols",
+        "Evidence: comparison.verdict, values.circuit",
+        "Gates: known.zoo.criteria, values.sampling",
+        "HeldOut: known.networks.matched_behaviour, values.distance",
+        "Outputs: known.zoo.network, values.fingerprint",
+        "Queries: theory.queries, values.inputs",
+        "Settings: known.networks.matched_behaviour, theory.queries",
+    },
 }
-HEIGHT |= dict.fromkeys(FAMILIES, 4)
-HEIGHT |= dict.fromkeys(("tuning", "circuit", "represent", "doctor", "measure", "evidence", "closeness", "paired"), 5)
-HEIGHT |= {
-    "implement": 6,
-    "store": 6,
-    "judgement": 6,
-    "sequential": 7,
-    "sensitivity": 7,
-    "subject": 7,
-    "fingerprints": 8,
-    "pipeline": 9,
-    "runner": 9,
+
+
+def hold(offenders: Iterable[str], check: str) -> None:
+    """Fail on offenders that `STILL` does not list, and on entries of `STILL` that offend no more."""
+    found, still = set(offenders), STILL.get(check, set())
+    assert not found - still, "new:\n" + "\n".join(sorted(found - still))
+    assert not still - found, "mended, delete from STILL:\n" + "\n".join(sorted(still - found))
+
+
+# ----------------------------------------------------------------------------------------------------------- the house
+
+
+def test_rooms_and_floors_are_few() -> None:
+    assert len(GRAPH.rooms) <= MAX_ROOMS
+    assert 1 + max(GRAPH.floors.values()) <= MAX_FLOORS, GRAPH.floors
+
+
+def test_every_room_stands_in_the_plan_once() -> None:
+    planned = [name for row in architecture.PLAN for name in row]
+    assert sorted(planned) == sorted(GRAPH.rooms) and len(architecture.PLAN) <= 10
+
+
+def test_there_is_no_circle_of_imports() -> None:
+    cut = {tuple(entry.split(" imports ")) for entry in STILL["upward"] | STILL["circles"]}
+    left = {name: frozenset(o for o in others if (name, o) not in cut) for name, others in GRAPH.arrows.items()}
+    assert not architecture.circles(left)
+    members = {name for circle in architecture.circles(GRAPH.arrows) for name in circle}
+    still = {entry for entry in STILL["circles"] if set(entry.split(" imports ")) <= members}
+    assert still == STILL["circles"], "mended, delete from STILL"
+
+
+def between(sources: Iterable[str], targets: Iterable[str]) -> Iterator[str]:
+    """Yield the imports from files of some rooms to files of others."""
+    for name, others in GRAPH.arrows.items():
+        yield from (f"{name} imports {other}" for other in others if room(name) in sources and room(other) in targets)
+
+
+MAKE, READ = {"sampling", "models", "finders", "interventions"}, {"comparison", "inference", "distances", "report"}
+ASIDE = {"known": {"known", "bench", "cli"}, "evaluation": {"evaluation", "cli"}, "bench": {"bench", "cli"}}
+
+
+def test_what_makes_fingerprints_and_what_compares_them_never_import_each_other() -> None:
+    assert not [*between(MAKE, READ), *between(READ, MAKE)]
+
+
+def test_the_core_imports_no_wing_beside_it() -> None:
+    rooms = set(GRAPH.rooms)
+    hold((line for wing, users in ASIDE.items() for line in between(rooms - users, {wing})), "wings")
+
+
+def test_theory_stands_on_its_own_and_the_core_uses_its_bounds_only() -> None:
+    assert not list(between({"theory"}, set(GRAPH.rooms) - {"theory", "errors", "_base"}))
+    core = set(GRAPH.rooms) - {"theory", "evaluation", "cli", *ASIDE}
+    assert not [line for line in between(core, {"theory"}) if not line.endswith("imports theory.bounds")]
+
+
+def test_stages_of_sampling_know_protocols_and_no_member_of_a_family() -> None:
+    """The drivers know members, as defaults, and ``prepare`` loads the model."""
+    drivers = ("sampling.fingerprint ", "sampling.discover ", "sampling.prepare ")
+    families = {"tasks", "models", "finders", "interventions", "distances"}
+    assert not [line for line in between({"sampling"}, families) if not line.startswith(drivers)]
+
+
+def test_nothing_but_the_command_line_imports_the_public_names() -> None:
+    assert {room(name) for name, others in GRAPH.arrows.items() if architecture.PUBLIC in others} <= {"cli"}
+
+
+def test_three_files_tell_the_whole_program_and_are_short() -> None:
+    lines = [len(GRAPH.files[name].read_text(encoding="utf-8").splitlines()) for name in NEWCOMER]
+    assert sum(lines) <= LINES_TO_READ, dict(zip(NEWCOMER, lines, strict=True))
+
+
+# ----------------------------------------------------------------------------------------------------------- the files
+
+Check = Callable[[Graph], Iterator[str]]
+
+
+@pytest.mark.parametrize("check", FILE_CHECKS, ids=lambda check: check.__name__)
+def test_no_file_offends(check: Check) -> None:
+    hold(check(GRAPH), check.__name__)
+
+
+def test_no_public_class_has_the_name_of_another() -> None:
+    hold(classes_of_one_name(GRAPH), "classes")
+
+
+# A package in which every check has something to find; the files that nobody mentions are innocent.
+FAULTY = {
+    "__init__.py": '"""Faulty."""\n_HOMES = {"x": "faulty.values.a"}\n',
+    "errors.py": '"""Errors."""\nfrom faulty import values\n',
+    "values/__init__.py": '"""Values."""\nclass Twice:\n    """Twice."""\n',
+    "values/a.py": '"""A."""\ndef f() -> None:\n    """F."""\n    from faulty.values import b\n    print(b)\n',
+    "values/b.py": '"""B."""\nif TYPE_CHECKING:\n    from faulty.values.a import f\n' + 350 * "\n",
+    "protocols.py": '"""Points."""\nclass Point(Protocol):\n    """Point."""\n    def member(self) -> None: ...\n',
+    "tasks/t.py": '"""T."""\nclass Twice:\n    """T."""\n    def member(self) -> None: ...\n    def own(self): ...\n',
+    "models/m.py": '"""M."""\nimport torch\nfrom faulty.tasks import t\n',
+    "store/s.py": '"""S."""\nimport pickle\ndef _f():\n    importlib.import_module("torch")\n    eval("1")\n',
+    "bench/distances/devices.py": '"""D."""\nimport torch\n',
+    "cli/c.py": '"""C."""\nprint("allowed")\n',
 }
-HEIGHT |= {"certificates": 5, "evaluation": 5, "circuit_file": 2, "zoo": 7, "discovery": 8, "copies": 8}
-HEIGHT |= {"demo": 10, "bench": 10, "family": 10, "cli": 11}
+FOUND = {
+    "upward": {"errors imports values", "models.m imports tasks.t"},
+    "pytorch_outside_its_homes": {"store.s:4 imports torch", "bench.distances.devices:2 imports torch"},
+    "prints": {"values.a:5 calls print"},
+    "runs_what_it_reads": {"store.s:2 imports pickle", "store.s:5 calls eval"},
+    "long_files": {"values.b"},
+    "undocumented": {"tasks.t: Twice.own"},
+    "families_that_meet": {"models.m imports tasks.t"},
+    "classes_of_one_name": {"Twice: tasks.t, values"},
+}
 
 
-@every_module
-def test_imports_go_down_only(name: str) -> None:
-    layer = family_of(name)
-    if not layer or layer.startswith("_"):
-        return
-    assert layer in HEIGHT, f"{name} is not in the layer table: give it a height"
-    for other in own(MODULES[name], run_on_import_only=True):
-        target = family_of(other)
-        if target and not target.startswith("_") and target != layer:
-            assert HEIGHT[target] < HEIGHT[layer], f"{name} imports {other}"
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Graph:
+    root = tmp_path_factory.mktemp("house") / "faulty"
+    for name, text in FAULTY.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return Graph(root)
 
 
-@pytest.mark.parametrize("stage", ["circuit", "implement", "represent", "doctor"])
-def test_stages_know_protocols_and_no_member_of_a_family(stage: str) -> None:
-    assert not {family_of(other) for other in own(MODULES[f"congruity.{stage}"])} & set(FAMILIES)
+@pytest.mark.parametrize("check", [*FILE_CHECKS, classes_of_one_name], ids=lambda check: check.__name__)
+def test_every_check_finds_its_offender(faulty: Graph, check: Check) -> None:
+    assert set(check(faulty)) == FOUND[check.__name__]
 
 
-@every_module
-def test_families_never_import_each_other(name: str) -> None:
-    if family_of(name) in FAMILIES:
-        others = {family_of(other) for other in own(MODULES[name])} & set(FAMILIES) - {family_of(name)}
-        assert not others, f"{name} imports {others}"
+def test_the_graph_sees_functions_type_checking_and_strings(faulty: Graph) -> None:
+    assert faulty.arrows["values.a"] == {"values.b"} and faulty.arrows["values.b"] == {"values.a"}
+    assert faulty.arrows["__init__"] == {"values.a"} and faulty.arrows["errors"] == {"values"}
+    assert architecture.circles(faulty.arrows) == [("values.a", "values.b")]
+    assert faulty.rooms["models"] == {"tasks"} and "__init__" not in faulty.rooms
 
 
-def test_there_is_no_import_cycle() -> None:
-    graph = {name: own(path, run_on_import_only=True) for name, path in MODULES.items()}
-    done: set[str] = set()
-
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        assert name not in path, " -> ".join((*path[path.index(name) :], name))
-        if name not in done:
-            for other in sorted(graph[name]):
-                visit(other, (*path, name))
-            done.add(name)
-
-    for name in MODULES:
-        visit(name, ())
+def test_floors_are_longest_paths_and_circles_share_one() -> None:
+    arrows = {"a": "", "b": "a", "c": "ab", "d": "ce", "e": "d", "f": "e"}
+    graph = {name: frozenset(others) for name, others in arrows.items()}
+    assert architecture.circles(graph) == [("d", "e")]
+    assert architecture.heights(graph) == {"a": 0, "b": 1, "c": 2, "d": 3, "e": 3, "f": 4}
 
 
-@every_module
-def test_only_the_command_line_prints(name: str) -> None:
-    if family_of(name) == "cli":
-        return
-    for node in ast.walk(ast.parse(MODULES[name].read_text())):
-        if isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            assert called not in ("print", "input") and not called.endswith((".stdout.write", ".stderr.write")), (
-                f"{name}:{node.lineno} calls {called}"
-            )
-
-
-@every_module
-def test_no_module_runs_what_it_reads(name: str) -> None:
-    """No pickles, eval, exec or YAML objects: files are data."""
-    assert not {m.partition(".")[0] for m, _ in imports(MODULES[name])} & {"pickle", "marshal", "shelve", "dill"}
-    for node in ast.walk(ast.parse(MODULES[name].read_text())):
-        if isinstance(node, ast.Call):
-            assert ast.unparse(node.func) not in ("eval", "exec", "compile", "torch.load", "joblib.load", "yaml.load")
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_modules_are_short(name: str) -> None:
-    flows = ("congruity.values", "congruity.values")  # what flows is said in two files
-    longest = 2 * MAX_LINES if name in flows else MAX_LINES
-    assert len(MODULES[name].read_text().splitlines()) <= longest
-
-
-# --------------------------------------------------------------------------------------------------- public names
+# -------------------------------------------------------------------------------------------------------- public names
 
 DESIGNED = "load_model tasks fingerprint Fingerprint compare Congruity distances"
 DESIGNED += " d_repr Certified pairwise DistanceTable estimate"
@@ -206,34 +205,20 @@ def test_a_public_name_is_what_its_home_defines(name: str) -> None:
 
 
 def test_no_submodule_hides_a_public_function() -> None:
-    for name in sorted(MODULES):
-        if family_of(name) not in ("models", "cli") and not name.endswith("__main__"):
-            importlib.import_module(name)
+    for name in GRAPH.files:
+        if room(name) not in ("models", "known", "cli", architecture.PUBLIC):
+            importlib.import_module(f"congruity.{name}")
     for name in ("estimate", "compare", "fingerprint", "pairwise", "d_repr", "load_model"):
         assert callable(getattr(congruity, name)) and not inspect.ismodule(getattr(congruity, name)), name
 
 
-def promised() -> set[str]:
-    """Names of the members of the extension points: `protocols` says what they are."""
-    classes = [n for n in ast.parse(MODULES["congruity.protocols"].read_text()).body if isinstance(n, ast.ClassDef)]
-    return {n.name for c in classes for n in c.body if isinstance(n, ast.FunctionDef)}
+@pytest.mark.parametrize("name", ["card.digest", "card.base", "bind", "doctor.run_checks", "values.Edit"])
+def test_names_that_outside_checks_use_are_importable(name: str) -> None:
+    home, _, rest = name.partition(".")
+    if home in ("card", "bind"):
+        from congruity.protocols import Model
+        from congruity.values import ModelCard
 
-
-def undocumented(path: Path) -> Iterator[str]:
-    tree = ast.parse(path.read_text())
-    if not ast.get_docstring(tree):
-        yield "the module"
-    for node in tree.body:
-        if not isinstance(node, (ast.ClassDef, ast.FunctionDef)) or node.name.startswith("_"):
-            continue
-        if not ast.get_docstring(node):
-            yield node.name
-        if isinstance(node, ast.ClassDef) and not any("Protocol" in ast.unparse(base) for base in node.bases):
-            methods = [n for n in node.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
-            methods = [n for n in methods if n.name not in promised()]
-            yield from (f"{node.name}.{n.name}" for n in methods if not ast.get_docstring(n))
-
-
-@every_module
-def test_everything_public_is_documented(name: str) -> None:
-    assert not list(undocumented(MODULES[name]))
+        assert hasattr(Model, home) and (not rest or rest in ModelCard.__dataclass_fields__)
+    else:
+        assert hasattr(importlib.import_module(f"congruity.{home}"), rest)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from congruity._base.arrays import Floats
 from congruity._base.progress import Progress, silent
 from congruity._base.streams import stream
+from congruity.inference.ranks import mann_whitney
 from congruity.interventions import Resample
 from congruity.known import inputs as known_inputs
 from congruity.known import response_distance, shipped
@@ -60,9 +60,11 @@ def distances_to_known(
     found = []
     for algorithm in dict.fromkeys(one.algorithm for one in made):
         mine = np.array([one.algorithm == algorithm for one in made])
-        reached = _closer(table[0, 1:], mine)
+        reached = mann_whitney(table[0, 1:][mine], table[0, 1:][~mine])
         members = np.flatnonzero(mine)
-        known = [_closer(np.delete(table[1 + k, 1:], k), np.delete(mine, k)) for k in members]
+        known = [
+            mann_whitney(np.delete(table[1 + k, 1:], k)[np.delete(mine, k)], table[1 + k, 1:][~mine]) for k in members
+        ]
         found.append(
             {
                 "algorithm": algorithm,
@@ -95,8 +97,3 @@ def _responses(bound: BoundModel, plain: Floats, seed: int, progress: Progress) 
 
 def _answers(bound: BoundModel, edits: Sequence[Interchange | None]) -> list[Floats]:
     return [out.answers for out in bound.run(edits, answers=True) if out.answers is not None]
-
-
-def _closer(distances: Floats, mine: NDArray[np.bool_]) -> float:
-    one, other = distances[mine][:, None], distances[~mine]
-    return float(((one < other) + 0.5 * (one == other)).mean())

@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from congruity._base.arrays import Floats, frozen
+from congruity._base.artifact import Format
 from congruity._base.digest import digest
 from congruity.errors import InputError
 from congruity.values.circuit import Behaviour, Circuit
 from congruity.values.inputs import Queries
 from congruity.values.model import Check, ModelCard, Site
+from congruity.values.sampling import Sampling
+from congruity.values.schema2 import from_schema_2
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ class Fingerprint:
         grams: (N, m, m), one a *admitted* implementation, in order.
         clean_gram: (m, m), the unedited model.
         checks: the self-tests that ran.
-        settings: seed, finder, intervention, budgets and gates.
+        sampling: how the implementations were made.
         versions: of the package and the libraries that computed it.
     """
 
@@ -151,7 +154,7 @@ class Fingerprint:
     grams: Floats
     clean_gram: Floats
     checks: tuple[Check, ...]
-    settings: Mapping[str, Any]
+    sampling: Sampling
     versions: Mapping[str, str]
 
     def __post_init__(self) -> None:
@@ -214,8 +217,10 @@ class Fingerprint:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of all fields."""
-        return digest(*(getattr(self, f.name) for f in dataclasses.fields(self)))
+        """SHA-256 of all fields; of the sampling only what was in force, not which of it the caller named."""
+        parts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        parts["sampling"] = dataclasses.replace(self.sampling, given=None)
+        return digest(*parts.values())
 
     def take(self, rows: NDArray[np.intp], name: str) -> Fingerprint:
         """Return a fingerprint with only the admitted implementations at ``rows``, under another name (a control)."""
@@ -228,19 +233,31 @@ class Fingerprint:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write one safetensors file, atomically; return its path."""
-        from congruity.store import fingerprints as store
+        """Write one safetensors file, atomically; return its path. Equal fingerprints give equal bytes.
 
-        return store.save(self, Path(path))
+        Raises:
+            StoreError: another suffix, no space, or a folder that cannot be written.
+        """
+        return FORMAT.write(self, Path(path))
 
     @classmethod
     def load(cls, path: str | Path) -> Fingerprint:
-        """Read a file that `save` wrote; raise `StoreError` if it is truncated, edited or of another schema."""
-        from congruity.store import fingerprints as store
+        """Read and check a file that `save` wrote, of schema 2 or later.
 
-        return store.load(Path(path))
+        Raises:
+            StoreError: no such file, not a safetensors file, truncated, edited, of another schema, or no fingerprint.
+        """
+        return FORMAT.read(Path(path))
 
 
+FORMAT = Format(
+    "fingerprint",
+    Fingerprint,
+    schema=SCHEMA_VERSION,
+    remedy="make {} again",
+    shared={"sites": Site},
+    older={2: from_schema_2},
+)
 MIN_ACCURACY = 0.75
 
 
