@@ -6,9 +6,8 @@ of the same sizes and site names, trained on the same kind of indirect-object pr
     direct  no window: the last token can attend to the names wherever they stand, and does.
     relay   the smallest window through which names reach the last token: only layer by layer, by the tokens between.
 
-Training is on the last position alone, with a known answer distribution as its target: 85 % the indirect object, 10 %
-the subject, the rest shared by the other names. One-hot targets would leave the confidence free. Training stops at one
-distance from the target for both kinds; run to the end, direct networks would be the better ones.
+Training is on the last position alone. Its target is a known answer distribution, as one-hot targets would leave the
+confidence free. Training stops at one distance from the target: run to the end, direct networks would be better.
 """
 
 from __future__ import annotations
