@@ -31,17 +31,10 @@ STILL: dict[str, set[str]] = {
         "values.comparison imports report.html",
         "values.fingerprint imports store.fingerprints",
     },
-    "circles": {"models.exact imports models.bound", "models.gradients imports models.bound"},
-    "wings": {"known.nearest imports evaluation"},
-    "long_files": {"known.networks.matched_behaviour", "values.comparison"},
+    "long_files": {"values.comparison"},
     "classes": {
-        "Background: models.background, protocols",
         "Evidence: comparison.verdict, values.circuit",
-        "Gates: known.zoo.criteria, values.sampling",
-        "HeldOut: known.networks.matched_behaviour, values.distance",
-        "Outputs: known.zoo.network, values.fingerprint",
         "Queries: theory.queries, values.inputs",
-        "Settings: known.networks.matched_behaviour, theory.queries",
     },
 }
 
