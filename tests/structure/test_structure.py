@@ -101,8 +101,8 @@ def test_theory_stands_on_its_own_and_the_core_uses_its_bounds_only() -> None:
 
 
 def test_stages_of_sampling_know_protocols_and_no_member_of_a_family() -> None:
-    """The drivers know members, as defaults, and ``prepare`` loads the model."""
-    drivers = ("sampling.fingerprint ", "sampling.discover ", "sampling.prepare ")
+    """The drivers and the record of what was asked know members, as defaults, and ``prepare`` loads the model."""
+    drivers = ("sampling.fingerprint ", "sampling.discover ", "sampling.prepare ", "sampling.recipe ")
     families = {"tasks", "models", "finders", "interventions", "distances"}
     assert not [line for line in between({"sampling"}, families) if not line.startswith(drivers)]
 
