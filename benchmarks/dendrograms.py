@@ -1,4 +1,4 @@
-"""Draw which algorithms a measure puts beside which: ``python benchmarks/dendrograms.py`` after the benchmark.
+"""Draw trees of the algorithms by mean distance: ``python benchmarks/dendrograms.py`` after the benchmark.
 
 Average linkage of the mean distances between networks of each two algorithms, on networks that chose nothing.
 """

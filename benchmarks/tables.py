@@ -1,4 +1,4 @@
-"""Write the committed numbers of ``congruity bench`` inference, circuits and ground-truth as tables to read.
+"""Write the pages of results: Markdown tables of the committed numbers of ``congruity bench`` and ``congruity zoo``.
 
 Run ``python benchmarks/tables.py`` after a benchmark; a test checks that each page is what its numbers give.
 """
@@ -24,12 +24,12 @@ one core; the whole benchmark's main process peaked at {estimate_peak_rss_mb:.0f
 _CIRCUITS = """# Circuits and implementations
 
 Made by `python benchmarks/tables.py` from `circuits.json` (`{command}`, seed {seed}), 200 IOI prompts. What was fixed
-before any result was seen stands in `congruity/bench/patching.py`, `strength.py` and `control.py`.
+before any result was seen stands in `patching.py`, `strength.py` and `control.py` of `congruity/bench/sampling`.
 
 ## Importance of all heads
 
 Seconds of the plain loop are extrapolated from 5 heads drawn at random. Exact patching agrees with the loop on these.
-Every way needs the unedited and the counterfactual run first: the first speedup leaves these out on both sides, the
+Every method needs the unedited and the counterfactual run first: the first speedup leaves these out on both sides, the
 second counts them on both.
 """
 
@@ -37,50 +37,52 @@ second counts them on both.
 _GROUND_TRUTH = """# Networks whose algorithm is known
 
 Made by `python benchmarks/tables.py` from `ground_truth.json` (`{command}`, seed {seed}). What was fixed before any
-result was seen, and what was not, stands in `congruity/bench/ground_truth.py` and the modules of its regimes. AUROC: .5
-is chance, 1 is right every time; groups of about {group} networks. A measure that does not beat every nuisance row
-shows nothing about mechanism. Hard pairs: one algorithm in unlike layouts against different ones in like layouts.
+result was seen, and what was not, stands in `congruity/bench/ground_truth/benchmark.py` and the modules of its regimes.
+AUROC: .5 is chance, 1 is right every time; groups of about {group} networks. A measure that does not beat every
+nuisance row shows nothing about mechanism. Hard pairs: one algorithm in unlike layouts against different ones in like
+layouts.
 """
 
 _ZOO = """# The default zoo: gates of every network
 
 Made by `python benchmarks/tables.py` from `zoo.json` (`{command}`): {wall_seconds} s on two cores with some other work
-beside it, {cpu_seconds:.0f} s of processor time, {peak_rss_mb_a_process} MB a process. What each figure is stands in
-`congruity/zoo/gates.py`; needed: accuracy .99, interchange .9, strictness .98, readout .95.
+on them, {cpu_seconds:.0f} s of processor time, {peak_rss_mb_a_process} MB a process.
+`congruity/known/zoo/criteria.py` defines the figures. Needed: accuracy .99, interchange .9, strictness .98,
+readout .95.
 """
 
-_LEADERBOARD = """# Leaderboard: who tells same algorithms from other?
+_LEADERBOARD = """# Leaderboard: which measure tells networks of one algorithm from others?
 
 Made by `python benchmarks/tables.py` from `benchmarks/results/ground_truth.json` (`{command}`, seed {seed}); readings,
 hard pairs and mean distances are in [the full tables](../benchmarks/results/ground_truth.md). Numbers are the AUROC of
-groups of about {group} networks by congruity, on networks that chose nothing, with 95 % intervals over networks: .5 is
-chance. **Bold**: the interval lies above every nuisance measure's estimate, so that something about mechanism is shown;
-what does not beat the nuisance measures shows nothing, however high it is.
+groups of about {group} networks by congruity, with 95 % intervals over networks: .5 is chance. No reading was chosen on
+these networks. **Bold**: the interval lies above every nuisance measure's estimate, so that the measure shows something
+about mechanism. A measure that does not beat the nuisance measures shows nothing, however high it is.
 
 """
 
 _LEADERBOARD_END = """
-## Which algorithms lie beside which
+## Mean distances between algorithms
 
 ![Trees of the six algorithms by mean distance](../benchmarks/results/ground_truth_families.svg)
 
 ## What the regimes are
 
 - **compiled**: twelve RASP programs compiled by Tracr to exact transformers, each network behind a rotation, permuted
-  heads and neurons, and inert parts that carry loudness squared of the others' variance.
-- **trained, values**: transformers trained to carry a causal model's variables where a random layout says (`zoo`), the
-  networks that pass their gates. *labels*: without reading values off nodes. *plain*: trained on answers alone, with
-  the same labels, which mean nothing there. *bent*: "values" with every layer seen through a random invertible map
-  that is not linear. *mimics*: networks that were also trained to be mapped linearly to one of "values" of another
-  algorithm, their target. Only two kinds of pairs count there: a mimic with others of its algorithm, and with its
-  target. (A target has its mimic's shape, others of its algorithm have either of two: see the nuisance measure
-  "depth".)
-- **chain and fork**, **clock and pizza**: causal models written into random directions. Of the first all variables
-  have the same values on every input, whatever causes what.
+  heads and neurons, and inert parts that carry loudness squared times the variance of the others.
+- **trained, values**: transformers trained to carry a causal model's variables at the places of a random layout
+  (`zoo`); networks that pass their gates. *labels*: trained without reading values off nodes. *plain*: trained on
+  answers alone, with the same labels, which mean nothing there. *bent*: "values" under a non-linear reparametrisation,
+  a random invertible map of every layer. *mimics*: impostors by representation matching, which were also trained to be
+  mapped linearly to a network of "values" of another algorithm, their target. Two kinds of pairs are compared: a mimic
+  with networks of its algorithm, and with its target. (A target has its mimic's shape; networks of its algorithm have
+  either of two shapes: see the nuisance measure "depth".)
+- **chain and fork**, **clock and pizza**: causal models written into random directions. In chain and fork all variables
+  have the same values on every input.
 
-"swaps" intervenes: it compares what the answers become when a part takes its value on another input. The trained
-networks were trained to pass such swaps, so that there it is a positive control, and no evidence about networks that
-were not.
+"swaps" compares responses to interchange interventions: the change of the answers when a part takes its value on
+another input. The trained networks were trained on such interventions, so that this is a positive control, and no
+evidence about other networks.
 
 ## Enter your own
 
@@ -89,9 +91,9 @@ congruity bench ground-truth --quick --measure mine.py:distance
 ```
 
 `distance(X, Y)` gets two representations (samples, features) of the same samples, centred and of unit norm, and returns
-a float, smaller for closer; a leading `-` turns a similarity around, and `similarity:IDENTIFIER` takes a measure of the
-similarity-repository. `--quick` uses the networks that come with the package and takes seconds; numbers to report are
-those of the whole benchmark.
+a float, smaller for closer. A leading `-` takes the negative of a similarity, and `similarity:IDENTIFIER` takes a
+measure of the similarity-repository. `--quick` uses the networks that come with the package and takes seconds; report
+the numbers of the whole benchmark.
 """
 
 
@@ -259,10 +261,10 @@ def zoo(found: dict[str, Any]) -> str:
 
 
 def leaderboard(found: dict[str, Any]) -> str:
-    """Return the page that places measures side by side: one table of the best, then one a regime, the best first."""
+    """Return the leaderboard: a table of the best measures by regime, then a table for each regime, the best first."""
     parts = [_LEADERBOARD.format(**found, group=found["networks"]["group"])]
-    judged = {regime: rows for regime, rows in found["regimes"].items() if rows}
-    best = [[regime, *_best_of(rows)] for regime, rows in judged.items()]
+    scored = {regime: rows for regime, rows in found["regimes"].items() if rows}
+    best = [[regime, *_best_of(rows)] for regime, rows in scored.items()]
     parts.append(_table(["regime", "best by choice", "swaps", "the paper's recipe", "best nuisance measure"], best))
     for regime, rows in found["regimes"].items():
         parts.append(f"\n## {_capital(regime)}\n\n{_counted(found['networks'][regime])}\n")
@@ -273,7 +275,7 @@ def leaderboard(found: dict[str, Any]) -> str:
 
 
 def _best_of(rows: dict[str, Any]) -> list[str]:
-    """Return the measure that is best on the networks that choose, with what it reports, and some beside it."""
+    """Return the measure with the best AUROC on the networks that choose, with its report, and three others."""
     measures = [name for name in rows if not name.startswith("nuisance: ")]
     chosen = max(measures, key=lambda name: rows[name]["chosen_at"])
     nuisance = max((name for name in rows if name not in measures), key=lambda name: rows[name]["group_auroc"])
@@ -298,7 +300,7 @@ def _counted(networks: dict[str, Any]) -> str:
     counts = list(networks["report"].values())
     least, most = min(counts, default=0), max(counts, default=0)
     many = f"{least}" if least == most else f"{least} to {most}"
-    without = f" Too few of these, and not judged: {', '.join(networks['left_out'])}." if networks["left_out"] else ""
+    without = f" Left out, with too few networks: {', '.join(networks['left_out'])}." if networks["left_out"] else ""
     return f"{many} networks of each algorithm report.{without}\n"
 
 

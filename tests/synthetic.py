@@ -12,22 +12,28 @@ from typing import Any, Literal
 import numpy as np
 
 from congruity._base.arrays import Floats
+from congruity.comparison.certificate import guarantees
 from congruity.values import (
     Behaviour,
+    Budget,
     Check,
     Circuit,
     Comparison,
     Congruity,
     DistanceTable,
     Edit,
+    Estimate,
     Fingerprint,
     Gates,
     Implementation,
+    Method,
     ModelCard,
+    PermutationTest,
     Queries,
+    Sampling,
     Scores,
     Site,
-    Verdict,
+    Status,
 )
 
 GATES = Gates()
@@ -120,13 +126,7 @@ def fingerprint(
             Check("batch against single", True, 2.1e-6, 1e-4, "largest logit difference"),
             Check("self-patch is a no-op", True, 0.0, 1e-6),
         ),
-        settings={
-            "seed": seed,
-            "n": n,
-            "finder": "attribution",
-            "intervention": "resample",
-            "gates": dataclasses.asdict(GATES),
-        },
+        sampling=Sampling("edits", Method("attribution"), (Method("resample"),), n, seed, gates=GATES),
         versions={"congruity": "0.1.0", "numpy": np.__version__},
     )
 
@@ -172,13 +172,13 @@ def stratified(
             rows.append(
                 Implementation(base.model.base, Edit(sites, intervention), found, True, target_kl=kl, tuned_kl=kl)
             )
-    names = list(dict.fromkeys(intervention for intervention, _ in kinds))
-    budget = {"kl": [kl for _, kl in kinds], "tolerance": 0.1, "by": "number", "share": 0.5, "max_draws": 3}
+    names = tuple(Method(name) for name in dict.fromkeys(intervention for intervention, _ in kinds))
+    budget = Budget(kl=tuple(dict.fromkeys(kl for _, kl in kinds if kl is not None)) or Budget().kl)
     return dataclasses.replace(
         base,
         implementations=tuple(rows),
         grams=np.concatenate(made),
-        settings={**base.settings, "intervention": names, "budget": budget},
+        sampling=dataclasses.replace(base.sampling, interventions=names, budget=budget),
     )
 
 
@@ -209,7 +209,7 @@ def repeated(of: Fingerprint, name: str, *, seed: int = 0, moved: float = 0.05, 
         implementations=tuple(rows),
         grams=np.stack([shifted(gram) for gram in of.grams]),
         clean_gram=shifted(of.clean_gram),
-        settings={**of.settings, "edits_of": of.digest},
+        sampling=dataclasses.replace(of.sampling, edits_of=of.digest),
     )
 
 
@@ -244,42 +244,52 @@ def congruity(a: Fingerprint, b: Fingerprint) -> Congruity:
     to_a = np.concatenate([between.mean(1) - own[0], own[1] - between.mean(0)])
     auc = float((to_a[: a.n, None] > to_a[None, a.n :]).mean())
     low, high = max(-1.0, t - 0.12), min(1.0, t + 0.12)
-    ends = sorted((1 - abs(low), 1 - abs(high)))
     p = float(np.exp(-6 * max(0.0, auc - 0.5) * 2))
-    equal = p > 0.05
-    decision: Verdict = "undecided" if equal else "different"
-    why = "neither test passes at margin 0.50" if equal else f"the sides have different laws (p = {p:.3f})"
-    return Congruity(
-        score=1 - abs(t),
-        score_min=1 - abs(t) - abs(s),
+    estimate = Estimate(
         p_within=(p1, p2),
-        separation=t,
-        asymmetry=s,
         separability=auc,
-        interval=(ends[0], 1.0 if low <= 0 <= high else ends[1]),
+        n=(a.n, b.n),
+        n_bases=(1, 1),
+        kind="two networks",
+        units=min(a.n, b.n),
+        lonely=(),
+        informative=True,
+        independent=True,
+        balanced=True,
+        expected_equal=1 - 0.54 / min(a.n, b.n),
+        margin=0.5,
+        alpha=0.05,
         intervals={
             "separation": (low, high),
             "p1": (max(0, p1 - 0.1), min(1, p1 + 0.1)),
             "p2": (max(0, p2 - 0.1), min(1, p2 + 0.1)),
         },
-        p_value=p,
-        p_values={"separability": p, "energy": p},
         smallest_margin=min(1.0, abs(t) + abs(s) + 0.15),
         p_equivalence=1.0,
-        verdict=decision,
-        reason=why,
-        n=(a.n, b.n),
-        n_bases=(1, 1),
-        scope="these two networks",
-        names=(a.model.name, b.model.name),
-        expected_equal=1 - 0.54 / min(a.n, b.n),
-        unshared=abs(t) ** 0.5,
         tv_lower=0.1,
+        test=PermutationTest(p, {"separability": p, "energy": p}, 1.0, 1e-4, 10000, False),
+    )
+    side = (a.model.name,) * a.n + (b.model.name,) * b.n
+    names = (a.model.name, b.model.name)
+    equal = p > 0.05
+    return Congruity(
+        estimate=estimate,
+        status=Status.NOT_SHOWN if equal else Status.DIFFERENT,
+        reason="neither test passes at margin 0.50" if equal else f"the sides have different laws (p = {p:.3f})",
+        names=names,
         rho=1.3,
+        guarantees=guarantees(estimate, table, side),
         table=table,
-        side=(a.model.name,) * a.n + (b.model.name,) * b.n,
+        side=side,
         provenance={"seed": 0, "distance": "frobenius", "a": a.digest, "b": b.digest},
     )
+
+
+def changed(result: Congruity, **fields: Any) -> Congruity:
+    """Return a result with other parts; fields of its estimate are set there."""
+    known = {f.name for f in dataclasses.fields(Estimate)}
+    of_estimate = {name: fields.pop(name) for name in known & fields.keys()}
+    return dataclasses.replace(result, estimate=dataclasses.replace(result.estimate, **of_estimate), **fields)
 
 
 def comparison(
@@ -290,7 +300,7 @@ def comparison(
     note: str = "",
     **overrides: Any,
 ) -> Comparison:
-    """Return a comparison of two fingerprints (made if not given); ``overrides`` replace fields of its Congruity."""
+    """Return a comparison of two fingerprints (made if not given); ``overrides`` are set as by `changed`."""
     a = a or fingerprint("model-a", seed=1)
     b = b or fingerprint("model-b", shift=0.06, seed=2)
-    return Comparison(a, b, dataclasses.replace(congruity(a, b), **overrides), role, note)
+    return Comparison(a, b, changed(congruity(a, b), **overrides), role, note)

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from congruity import distances, finders, interventions, models, tasks
     from congruity.comparison.arrays import d_repr, pairwise
+    from congruity.comparison.estimate import estimate
     from congruity.comparison.matrix import CongruityMatrix, matrix
     from congruity.errors import CongruityError
-    from congruity.inference import estimate
     from congruity.models import TorchModule, load_model
-    from congruity.pipeline import compare
-    from congruity.sampling.discover import discover
-    from congruity.sampling.fingerprint import fingerprint
+    from congruity.pipeline import compare, discover, fingerprint
     from congruity.values import (
         Budget,
         Certified,
@@ -33,14 +31,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "congruity.sampling.discover": ("discover",),
     "congruity.errors": ("CongruityError",),
-    "congruity.inference": ("estimate",),
+    "congruity.comparison.estimate": ("estimate",),
     "congruity.comparison.matrix": ("CongruityMatrix", "matrix"),
     "congruity.comparison.arrays": ("d_repr", "pairwise"),
     "congruity.models": ("TorchModule", "load_model"),
-    "congruity.sampling.fingerprint": ("fingerprint",),
-    "congruity.pipeline": ("compare",),
+    "congruity.pipeline": ("compare", "discover", "fingerprint"),
     "congruity.values": (
         "Budget",
         "Certified",

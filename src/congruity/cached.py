@@ -1,43 +1,46 @@
-"""Fingerprints and distance tables that are made once: kept in the cache by the digests of what they were made from."""
+"""The verbs of `congruity.pipeline`, remembered: fingerprints and tables, cached by the digests of their inputs."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from congruity._base import cache
 from congruity._base.clock import Clock
 from congruity._base.digest import digest
 from congruity._base.progress import Progress, silent
+from congruity._base.registry import parameters_of
 from congruity._base.versions import versions
-from congruity.comparison.tables import Rows, distance_table
+from congruity.comparison.alike import Rows
+from congruity.comparison.tables import distance_table
 from congruity.errors import StoreError
-from congruity.finders import Attribution
-from congruity.interventions import Resample
-from congruity.protocols import Distance, Finder, Intervention, Task
-from congruity.sampling.fingerprint import fingerprint, settings
+from congruity.protocols import Distance, Task
+from congruity.sampling.fingerprint import make_fingerprint
+from congruity.sampling.recipe import Recipe, SamplingOptions
 from congruity.store import fingerprints as store
-from congruity.values import SCHEMA_VERSION, Budget, Circuit, DistanceTable, Edit, Fingerprint, Gates
+from congruity.values import SCHEMA_VERSION, DistanceTable, Fingerprint
 
 _Made = TypeVar("_Made")
 
 
 @dataclass
 class Runner:
-    """Makes fingerprints and tables of named models on one task, or finds them in the cache.
+    """Make fingerprints and distance tables of named models on one task, or read them from the cache.
 
-    The key of a fingerprint knows the weights, the examples, the settings and the versions of the libraries, and not
-    the code of this package: remove the cache's folders ``fingerprints`` and ``tables`` after changing that.
+    The key of a fingerprint is a digest of the weights, the examples, the recipe and the versions of the libraries. It
+    knows nothing of the code of this package: remove the cache's folders ``fingerprints`` and ``tables`` after
+    changing that.
 
     Attributes:
         task: of all fingerprints.
         seed: of every random stream.
         use_cache: False makes everything again.
-        progress, clock: told how far and how long each stage took.
+        progress, clock: called with how far, and record how long, each stage takes.
     """
 
     task: Task
@@ -65,44 +68,17 @@ class Runner:
         with self.clock("load"):
             return str(locate(name).digest)
 
-    def fingerprint(
-        self,
-        name: str,
-        *,
-        n: int,
-        finder: Finder | None = None,
-        intervention: Sequence[Intervention] = (),
-        budget: Budget | None = None,
-        gates: Gates | None = None,
-        circuit: Circuit | None = None,
-        edits_of: Fingerprint | Sequence[Edit] | None = None,
-    ) -> Fingerprint:
-        """Return the fingerprint of ``name``, capable of the task or not; arguments as for `congruity.fingerprint`."""
-        which: Finder = finder or Attribution()
-        used = tuple(intervention) or (Resample(),)
-        budget, gates = budget or Budget(), gates or Gates()
-        chosen = settings(finder=which, interventions=used, n=n, seed=self.seed, budget=budget, gates=gates)
-        edits = edits_of.digest if isinstance(edits_of, Fingerprint) else edits_of and digest(*edits_of)
-        given = [circuit and digest(circuit), edits]
+    def fingerprint(self, name: str, **options: Unpack[SamplingOptions]) -> Fingerprint:
+        """Return the fingerprint of ``name``, capable of the task or not; options as of `congruity.fingerprint`."""
+        recipe = Recipe.of("fingerprint", options, seed=self.seed)
+        recipe = dataclasses.replace(recipe, require_task=False, given=())
         key = digest(
-            SCHEMA_VERSION, name, self.source_digest(name), self.task.examples().digest, chosen, given, versions()
+            SCHEMA_VERSION, name, self.source_digest(name), self.task.examples().digest, recipe.record(), versions()
         )
 
         def make() -> Fingerprint:
-            return fingerprint(
-                self.task,
-                self.load(name),
-                finder=which,
-                intervention=used,
-                n=n,
-                seed=self.seed,
-                budget=budget,
-                gates=gates,
-                circuit=circuit,
-                edits_of=edits_of,
-                require_task=False,
-                progress=titled(self.progress, name),
-                clock=self.clock,
+            return make_fingerprint(
+                self.task, self.load(name), recipe, progress=titled(self.progress, name), clock=self.clock
             )
 
         return self.cached("fingerprints", key, make, store.load, store.save)
@@ -111,7 +87,7 @@ class Runner:
         self, a: Fingerprint, b: Fingerprint, measure: Distance, rows: Rows | None, progress: Progress
     ) -> DistanceTable:
         """Return what `congruity.comparison.tables.distance_table` returns."""
-        key = digest(SCHEMA_VERSION, a.digest, b.digest, measure.name, measure.parameters, rows, versions())
+        key = digest(SCHEMA_VERSION, a.digest, b.digest, measure.name, parameters_of(measure), rows, versions())
 
         def make() -> DistanceTable:
             with self.clock("distances"):

@@ -1,24 +1,146 @@
-"""The flow, whatever the sides are: fingerprints are made in `fingerprints` where needed, and judged in `judgement`."""
+"""The public verbs: what happens to a task and a model until there is a verdict, as calls in order.
+
+    task + model -> sampling -> Fingerprint -> comparison -> Congruity -> report
+
+`fingerprint` is the heavy half, once a model: check the options, load the model, then `make_fingerprint`: run the
+self-tests; rank the sites and find the circuit; edit sites outside the circuit until the output moves by a given KL
+divergence, which gives one implementation; represent each implementation by its Gram matrix over the prompts.
+`compare` is the light half: distances between the Gram matrices of both sides, then the rank statistics and the
+verdict. The halves meet in `Fingerprint` and do not import each other. `congruity.cached` is the same verbs,
+remembered by digest.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Unpack
 
-import numpy as np
-
-from congruity import distances
+from congruity._base.clock import Clock
 from congruity._base.progress import Progress, silent
-from congruity.comparison.sensitivity import examined
-from congruity.comparison.sequential import until_decided
-from congruity.errors import InputError, NotApplicableError
-from congruity.inference import check_settings
-from congruity.protocols import Distance, Model, Task
-from congruity.sampling.fingerprint import fingerprint
-from congruity.sampling.prepare import loaded
-from congruity.values import Budget, Comparison, Congruity, Fingerprint
+from congruity.errors import InputError
+from congruity.protocols import Distance, Finder, Intervention, Task
+from congruity.sampling.circuit import find_circuit
+from congruity.sampling.faithfulness import measure_faithfulness
+from congruity.sampling.fingerprint import make_fingerprint
+from congruity.sampling.prepare import loaded, prepare
+from congruity.sampling.recipe import FingerprintOptions, Recipe, SamplingOptions
+from congruity.sampling.sides import growing_sides, is_fingerprint, two_sides
+from congruity.values import Circuit, Comparison, Congruity, Fingerprint, Gates
+
+
+def fingerprint(
+    task: Task,
+    model: Any,
+    *,
+    seed: int = 0,
+    progress: Progress = silent,
+    clock: Clock | None = None,
+    **options: Unpack[FingerprintOptions],
+) -> Fingerprint:
+    """Make the fingerprint of one model: circuit, implementations, Gram matrices, self-tests.
+
+    Args:
+        task: the prompts, for example ``cg.tasks.ioi(n=200)``.
+        model: a `Model`, or anything that `load_model` takes.
+        seed: of every random stream.
+        progress, clock: called with how far, and record how long, each stage takes.
+        options: ``n``, ``budget``, ``gates``, ``finder``, ``intervention``, ``circuit``, ``edits_of``, ``extend``,
+            ``require_task``; see `congruity.sampling.recipe.FingerprintOptions`. They are checked before the model is
+            loaded.
+
+    Returns:
+        Fingerprint of (N, m, m) Gram matrices over the m prompts. The same arguments give the same bytes.
+
+    Raises:
+        InputError: an unknown option, or options that do not go together.
+        ModelError: a self-test failed, or NaN in the model.
+        TaskError: examples do not fit the model.
+        NotApplicableError: the model cannot do the task, nothing is left to edit, or too few edits reach the strength
+            that was asked for and keep the behaviour.
+
+    >>> import congruity as cg
+    >>> side = cg.fingerprint(cg.tasks.ioi(n=200), "smollm2-135m", n=20)  # doctest: +SKIP
+    """
+    recipe, clock = Recipe.of("fingerprint", options, seed=seed), clock or Clock()
+    with clock("load"):
+        network = loaded(model)
+    return make_fingerprint(task, network, recipe, progress=progress, clock=clock)
+
+
+def discover(
+    task: Task,
+    model: Any,
+    *,
+    finder: Finder | str | None = None,
+    intervention: Intervention | str | None = None,
+    gates: Gates | None = None,
+    seed: int = 0,
+    n_random: int = 20,
+    progress: Progress = silent,
+    clock: Clock | None = None,
+) -> Circuit:
+    """Find the circuit of a model for a task, and measure its faithfulness on prompts that did not select it.
+
+    Args:
+        task: the prompts, for example ``cg.tasks.ioi(n=200)``.
+        model: a `Model`, or anything that `load_model` takes.
+        finder: what ranks the sites; default attribution patching.
+        intervention: what replacing a site writes; default resampling from the counterfactual.
+        gates: behaviour tolerance, which chooses the size of the circuit, unless the finder states it.
+        seed: of the split of the prompts, the random circuits and the intervals.
+        n_random: circuits of the same size drawn at random, to compare with.
+        progress, clock: called with how far, and record how long, each stage takes.
+
+    Returns:
+        The circuit that `fingerprint` would find, with `Circuit.evidence`.
+
+    Raises:
+        ModelError: a self-test failed, or NaN in the model.
+        InputError: too few prompts to find and to measure on different ones.
+        TaskError: examples do not fit the model.
+        NotApplicableError: the model cannot do the task, the metric does not depend on any site, or the circuit leaves
+            nothing to edit.
+
+    >>> import congruity as cg
+    >>> cg.discover(cg.tasks.ioi(n=200), "smollm2-135m").evidence.faithfulness  # doctest: +SKIP
+    0.93
+    """
+    recipe = Recipe.of("discover", {"finder": finder, "intervention": intervention, "gates": gates}, seed=seed)
+    if n_random < 0:
+        raise InputError(f"discover: {n_random} random circuits cannot be drawn; ask for 0 or more")
+    writes, clock = recipe.interventions[0], clock or Clock()
+    with clock("load"):
+        network = loaded(model)
+    prepared = prepare(task, network, writes, seed=seed, clock=clock)
+    prepared.require_capable()
+    with clock("circuit"):
+        found = find_circuit(prepared, finder=recipe.finder, intervention=writes, gates=recipe.gates, progress=progress)
+    with clock("evidence"):
+        measured = measure_faithfulness(
+            prepared, found, intervention=writes, n_random=n_random, seed=seed, progress=progress
+        )
+    clock.flops += prepared.bound.flops
+    return dataclasses.replace(found, evidence=measured)
+
+
+@dataclass(frozen=True)
+class ComparisonPlan:
+    """How two sides are compared; the arguments of `compare` that do not say how sides are made.
+
+    Attributes:
+        distance, margin, alpha, folds, looks, paired, seed: as in `compare`.
+    """
+
+    distance: Distance
+    margin: float | None = None
+    alpha: float = 0.05
+    folds: int = 0
+    looks: Sequence[int] | None = None
+    paired: bool = False
+    seed: int = 0
 
 
 def compare(
@@ -34,173 +156,76 @@ def compare(
     paired: bool = False,
     seed: int = 0,
     progress: Progress = silent,
-    **fingerprint_options: Any,
+    **sampling: Unpack[SamplingOptions],
 ) -> Congruity:
-    """Decide whether two sides share an interpretation, as far as their implementations show.
+    """Decide whether two sides share an interpretation, from the distances between their implementations.
 
     Args:
         a, b: each a `Fingerprint`, the path of one, or, with ``task``, anything that `load_model` takes.
         task: needed where a side is a model.
         distance: a `Distance` or its name; default `distances.Spectral()`, the paper's d_repr.
-        margin, alpha: what counts as equivalent, and the level of both tests; see `estimate`.
+        margin, alpha: margin of equivalence, and level of both tests; see `estimate`.
         folds: groups of prompts, of which one at a time is left out for the error of T over prompts; 0 for none, as
             each costs as much as the comparison itself. Two halves are always measured, for the reliability.
         looks: implementations a side at which to look until the question is decided, such as
-            ``congruity.comparison.sequential.LOOKS``; ``alpha`` is then that of all looks together. Models make as many
-            as are needed, fingerprints give their first ones. None: all there are, once.
-        paired: make the edits of ``a`` in ``b``, a model of the same architecture, instead of drawing others: how alike
+            ``congruity.comparison.sequential.LOOKS``; ``alpha`` is then the level of all looks together. Models make as
+            many implementations as are needed, fingerprints give their first ones. None: all implementations, once.
+        paired: make the edits of ``a`` in ``b``, a model of the same architecture, instead of drawing others. How alike
             both respond is then in `Congruity.paired`, and no verdict rests on independent draws.
         seed: of the permutations, the bootstrap and, for models, the fingerprints.
-        progress: told how far the stages are.
-        fingerprint_options: ``n``, ``budget``, ``gates``, ... for sides that are models.
+        progress: called with how far each stage is.
+        sampling: ``n``, ``budget``, ``gates``, ... for sides that are models; see
+            `congruity.sampling.recipe.SamplingOptions`. They are checked before any model is loaded.
 
     Raises:
         NotComparableError: the sides answer different queries, or were scaled differently.
-        InputError: a side is a model and no task was given.
+        InputError: an unknown option, options that do not go together, or a model without a task.
 
     >>> import congruity as cg
     >>> cg.compare("a.safetensors", "b.safetensors", distance="procrustes").verdict  # doctest: +SKIP
     'undecided'
     """
-    measure = distances.chosen(distance)
-    comparison = compared(
-        a,
-        b,
-        task=task,
-        distance=measure,
-        margin=margin,
-        alpha=alpha,
-        folds=folds,
-        looks=looks,
-        paired=paired,
-        seed=seed,
-        progress=progress,
-        **fingerprint_options,
-    )
-    return comparison.result
+    from congruity import distances  # here, so that making a fingerprint imports nothing of the light half
+
+    recipe = Recipe.of("compare", sampling, seed=seed, also=_ARGUMENTS)
+    plan = ComparisonPlan(distances.chosen(distance), margin, alpha, folds, looks, paired, seed)
+    return compared(a, b, task=task, recipe=recipe, plan=plan, progress=progress).result
+
+
+_ARGUMENTS = tuple(inspect.signature(compare).parameters)
 
 
 def compared(
-    a: Any,
-    b: Any,
-    *,
-    task: Task | None,
-    distance: Distance,
-    margin: float | None,
-    alpha: float,
-    folds: int,
-    looks: Sequence[int] | None,
-    paired: bool,
-    seed: int,
-    progress: Progress,
-    **options: Any,
+    a: Any, b: Any, *, task: Task | None, recipe: Recipe, plan: ComparisonPlan, progress: Progress = silent
 ) -> Comparison:
-    """Do what `compare` does, and return the fingerprints with the result, as reports need them."""
-    check_settings(margin, alpha, seed)
-    if options and all(isinstance(side, Fingerprint) or _is_fingerprint_path(side) for side in (a, b)):
-        raise InputError(
-            f"compare: {', '.join(options)} applies to models only, and both sides are fingerprints already"
-        )
-    if looks is not None:
-        if folds or paired or "n" in options:
-            raise InputError("compare: looks set which implementations are used, and do not go with n, folds or paired")
-        kinds = options.get("intervention")
-        if len(options.get("budget", Budget()).kls) > 1 or (isinstance(kinds, (list, tuple)) and len(kinds) > 1):
-            raise InputError("compare: looks decide on one kind of implementations; pass one KL and one intervention")
-        first, second = (_Growing(side, own, seed, options) for side, own in shared((a, b), task))
+    """Do what `compare` does, and return both fingerprints with the result, as reports need them."""
+    from congruity.comparison import compare as light  # here, so that making a fingerprint loads nothing that compares
+    from congruity.comparison.sequential import until_decided
+    from congruity.inference import EstimateSettings
+
+    settings = EstimateSettings(plan.margin, plan.alpha, plan.seed)
+    _require_compatible(a, b, recipe, plan)
+    if plan.looks is not None:
+        growing = growing_sides(a, b, task=task, recipe=recipe)
         return until_decided(
-            (first, second), distance, looks=looks, margin=margin, alpha=alpha, seed=seed, progress=progress
-        )
-    left, right = sides(a, b, task=task, paired=paired, seed=seed, progress=progress, **options)
-    result = examined(left, right, distance, folds=folds, margin=margin, alpha=alpha, seed=seed, progress=progress)
+            growing, plan.distance, looks=plan.looks, margin=plan.margin, alpha=plan.alpha, seed=plan.seed,
+            progress=progress,
+        )  # fmt: skip
+    left, right = two_sides(a, b, task=task, recipe=recipe, paired=plan.paired, progress=progress)
+    result = light.compared(left, right, plan.distance, settings, folds=plan.folds, progress=progress)
     return Comparison(left, right, result)
 
 
-def sides(
-    a: Any, b: Any, *, task: Task | None, paired: bool, seed: int, progress: Progress, **options: Any
-) -> tuple[Fingerprint, Fingerprint]:
-    """Return both sides as fingerprints over one set of words that both tokenizers hold, made where needed."""
-    (first, own), (second, others) = shared((a, b), task)
-    if paired and others is None:
-        raise InputError("compare: paired makes the edits of a in b, so b must be a model and not a fingerprint")
-    options |= {"seed": seed, "progress": progress, "require_task": False}
-    left = first if own is None else fingerprint(own, first, **options)
-    if others is None:
-        return left, second
-    if paired:
-        options |= {"edits_of": left, "circuit": left.circuit}
-    return left, fingerprint(others, second, **options)
-
-
-def shared(given: Sequence[Any], task: Task | None) -> list[tuple[Any, Task | None]]:
-    """Load what is given: a fingerprint with None, or a model with the task over the words that all models hold."""
-    found = [Fingerprint.load(side) if _is_fingerprint_path(side) else side for side in given]
-    found = [side if isinstance(side, Fingerprint) else loaded(side) for side in found]
-    models = [side for side in found if not isinstance(side, Fingerprint)]
-    if models and task is None:
-        raise InputError("compare: a side that is a model needs a task, for example task=cg.tasks.ioi()")
-    common = None if task is None else _SharedWords(task, models)
-    return [(side, None if isinstance(side, Fingerprint) else common) for side in found]
-
-
-@dataclasses.dataclass(frozen=True)
-class _SharedWords:
-    """A task whose words are one token in every model compared, whichever of them asks."""
-
-    task: Task
-    models: list[Model]
-
-    @property
-    def name(self) -> str:
-        return self.task.name
-
-    def examples(self, single_token: Any = None) -> Any:
-        return self.task.examples(lambda word: all(model.single_token(word) for model in self.models))
-
-
-def _is_fingerprint_path(side: Any) -> bool:
-    return isinstance(side, (str, Path)) and Path(side).suffix == ".safetensors"
-
-
-class _Growing:
-    """A side that gives its first n implementations: from a fingerprint, or made as they are needed."""
-
-    def __init__(self, source: Any, task: Task | None, seed: int, options: dict[str, Any]) -> None:
-        self._model = None if isinstance(source, Fingerprint) else source
-        self._made = source if isinstance(source, Fingerprint) else None
-        self._task, self._seed, self._options = task, seed, options
-        self.ended = ""  # why there are no more
-
-    @property
-    def available(self) -> int:
-        """Implementations of every kind made so far."""
-        return 0 if self._made is None else min(self._made.at(stratum).n for stratum in self._made.strata)
-
-    def first(self, n: int, progress: Progress) -> Fingerprint | None:
-        """Return a fingerprint of the first ``n`` of every kind; None if a finished one has fewer."""
-        if self.available < n:
-            if self._model is None or self._task is None:
-                return None
-            try:
-                self._made = fingerprint(
-                    self._task,
-                    self._model,
-                    n=n,
-                    seed=self._seed,
-                    extend=self._made,
-                    require_task=False,
-                    progress=progress,
-                    **self._options,
-                )
-            except NotApplicableError as error:  # the model gives no more: what an earlier look saw still counts
-                if self._made is None:
-                    raise
-                self.ended = str(error)
-                return None
-        return None if self._made is None else _first(self._made, n)
-
-
-def _first(made: Fingerprint, n: int) -> Fingerprint:
-    kinds = [item.stratum for item in made.admitted]
-    rows = [row for row, kind in enumerate(kinds) if kinds[:row].count(kind) < n]
-    return made if len(rows) == made.n else made.take(np.array(rows), made.model.name)
+def _require_compatible(a: Any, b: Any, recipe: Recipe, plan: ComparisonPlan) -> None:
+    """Raise `InputError`, before any model is loaded, for options that do not go together."""
+    if recipe.given and is_fingerprint(a) and is_fingerprint(b):
+        raise InputError(
+            f"compare: {', '.join(recipe.given)} applies to models only, and both sides are fingerprints already"
+        )
+    if plan.looks is None:
+        return
+    if plan.folds or plan.paired or "n" in recipe.given or recipe.edits is not None:
+        rest = "n, folds or paired" if recipe.edits is None else "edits_of"
+        raise InputError(f"compare: looks set which implementations are used, and do not go with {rest}")
+    if len(recipe.budget.kls) > 1 or len(recipe.interventions) > 1:
+        raise InputError("compare: looks decide on one kind of implementations; pass one KL and one intervention")

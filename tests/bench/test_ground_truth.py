@@ -17,18 +17,14 @@ import pytest
 from congruity import cli
 from congruity._base.progress import silent
 from congruity.bench.ground_truth import benchmark as ground_truth
-from congruity.bench.ground_truth import causal as causal_networks
-from congruity.bench.ground_truth import compiled as compiled_networks
-from congruity.bench.ground_truth import measures
-from congruity.bench.ground_truth import plugins as entries
-from congruity.bench.ground_truth import scoring as judging
-from congruity.bench.ground_truth import trained as trained_networks
+from congruity.bench.ground_truth import causal, compiled, measures, plugins, scoring, trained
 from congruity.bench.ground_truth.measures import Entry
 from congruity.bench.ground_truth.scoring import congruities
 from congruity.errors import InputError, StoreError
 from congruity.inference.described import described
+from congruity.inference.ranks import mann_whitney
 from congruity.known import inputs as known_inputs
-from congruity.known import shipped
+from congruity.known import response_distance, shipped
 from congruity.known.recorded import RECIPE, Network
 
 
@@ -76,9 +72,10 @@ def test_areas_are_those_of_scikit_learn_with_and_without_weights() -> None:
         weights = random.integers(0, 3, size=30).astype(float)
         weights[:2] = 1.0
         expected = metrics.roc_auc_score(same, -values)
-        assert judging._area(values, same, np.ones(30)) == pytest.approx(expected)
+        assert mann_whitney(values[same], values[~same]) == pytest.approx(expected)
         expected = metrics.roc_auc_score(same, -values, sample_weight=weights)
-        assert judging._area(values, same, weights) == pytest.approx(expected)
+        both = weights[same], weights[~same]
+        assert mann_whitney(values[same], values[~same], weights=both) == pytest.approx(expected)
 
 
 def test_a_family_that_lies_farther_apart_says_nothing() -> None:
@@ -89,7 +86,7 @@ def test_a_family_that_lies_farther_apart_says_nothing() -> None:
         for i in range(4)
     ]
     table = np.array([[2.0 if one.family == "f" else 1.0 for _ in found] for one in found])
-    assert judging._auroc(*judging._listed(table, found)) == 0.5
+    assert scoring.pair_auroc(table, found) == 0.5
 
 
 def test_the_reading_is_chosen_on_other_networks_than_it_is_reported_on() -> None:
@@ -102,7 +99,7 @@ def test_the_reading_is_chosen_on_other_networks_than_it_is_reported_on() -> Non
         labels = np.array([n.algorithm == "one" for n in given])
         return (labels[:, None] != labels).astype(float) if good else np.zeros((len(given), len(given)))
 
-    row = judging.judged(Entry(table), choose, report, False)
+    row = scoring.scored(Entry(table), choose, report, False)
     assert row["reading"] == "all layers / mean" and row["chosen_at"] == 1.0 and row["pair_auroc"] == 0.5
 
 
@@ -110,13 +107,14 @@ def test_the_reading_is_chosen_on_other_networks_than_it_is_reported_on() -> Non
 def test_intervals_hold_what_they_say(apart: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nominal 95 % over 60 samples of two six-network groups an algorithm; the truth is the mean of 120 others."""
 
-    monkeypatch.setattr(judging, "_different", lambda *parts: False)  # what is not at stake here takes longest
+    undecided = types.SimpleNamespace(verdict="undecided")  # verdicts are not at stake here and take longest
+    monkeypatch.setattr(scoring, "estimate", lambda *arguments, **options: undecided)
 
     def row(seed: int) -> dict[str, Any]:
         random = np.random.default_rng(seed)
         points = np.concatenate([random.normal(size=(12, 2)) + apart * shift for shift in range(3)])
         found = [Network(f"{a}{i}", "f", a, np.zeros((1, 1, 1, 1))) for a in "abc" for i in range(12)]
-        return judging._row(np.linalg.norm(points[:, None] - points[None], axis=-1), found, True, groups_of=6)
+        return scoring.figures(np.linalg.norm(points[:, None] - points[None], axis=-1), found, True, groups_of=6)
 
     rows, others = [row(seed) for seed in range(60)], [row(seed) for seed in range(1000, 1120)]
     for key, prefix in (("group_auroc", ""), ("pair_auroc", "pair_"), ("mean_auroc", "mean_")):
@@ -130,9 +128,9 @@ def test_intervals_hold_what_they_say(apart: float, monkeypatch: pytest.MonkeyPa
 def test_a_row_separates_what_is_separate_and_not_what_is_not() -> None:
     def row(apart: float) -> dict[str, Any]:
         found = networks(12, apart=apart)
-        table = judging._tabled(Entry(measures.built_in("procrustes")), found, RECIPE)
+        table = scoring.tabled(Entry(measures.built_in("procrustes")), found, RECIPE)
         assert np.isnan(table[0, -1]) and not np.isnan(table[0, 1]), "families are never compared"
-        return judging._row(table, found, True, groups_of=6)
+        return scoring.figures(table, found, True, groups_of=6)
 
     clear, none = row(3.0), row(0.0)
     assert clear["group_auroc"] == clear["pair_auroc"] == clear["mean_auroc"] == 1.0
@@ -150,7 +148,7 @@ def test_mimics_count_with_their_algorithm_and_their_target_alone() -> None:
         for i in range(6)
     ]
     found = [*plain, *mimics]
-    compared = judging._compared(found)
+    compared = scoring.compared_pairs(found)
     assert compared.sum() == 2 * (12 * 6 + 12), "each with six of its algorithm, and with its target"
     random = np.random.default_rng(0)
     noise = random.uniform(0.4, 0.6, size=(24, 24))
@@ -161,7 +159,7 @@ def test_mimics_count_with_their_algorithm_and_their_target_alone() -> None:
     of_target = np.array([n.target[0] if n.target else n.algorithm for n in found])
     wrong = np.where(of_target[:, None] == of_target, 0.1, 1.0) * noise
     rows = {
-        name: judging._row(table, found, True, groups_of=6)
+        name: scoring.figures(table, found, True, groups_of=6)
         for name, table in (("fooled", fooled), ("right", right), ("wrong", wrong))
     }
     assert rows["fooled"]["pair_auroc"] == 0.0 and rows["right"]["pair_auroc"] == rows["right"]["group_auroc"] == 1.0
@@ -170,8 +168,8 @@ def test_mimics_count_with_their_algorithm_and_their_target_alone() -> None:
 
 def test_networks_of_one_job_are_not_compared() -> None:
     found = [Network(f"a{i}", "f", "a", np.zeros((1, 1, 1, 1)), job=f"job{i // 2}") for i in range(4)]
-    assert judging._compared(found).sum() == 8
-    assert judging._compared([dataclasses.replace(n, job="") for n in found]).all()
+    assert scoring.compared_pairs(found).sum() == 8
+    assert scoring.compared_pairs([dataclasses.replace(n, job="") for n in found]).all()
 
 
 def test_hard_pairs_are_those_whose_layouts_say_the_contrary() -> None:
@@ -187,14 +185,14 @@ def test_hard_pairs_are_those_whose_layouts_say_the_contrary() -> None:
     by_layout = np.linalg.norm(where[:, None] - where[None], axis=-1)
     algorithm = np.array([n.algorithm for n in found])
     truth = (algorithm[:, None] != algorithm) + 0.01 * by_layout
-    layout, right = (judging._row(table, found, True, groups_of=6) for table in (by_layout, truth))
+    layout, right = (scoring.figures(table, found, True, groups_of=6) for table in (by_layout, truth))
     assert layout["hard_auroc"] < 0.05 < 0.4 < layout["pair_auroc"] and right["hard_auroc"] == 1.0
 
 
 def test_an_algorithm_with_too_few_networks_is_named_and_not_judged() -> None:
     few = [n for n in networks(12) if n.algorithm == "one" or n.name.endswith(("0", "1", "2"))]
-    assert judging.lacking(few, few, False) == ("f/two", "g/two")
-    assert not judging.lacking(networks(12), networks(12), False)
+    assert scoring.lacking(few, few, False) == ("f/two", "g/two")
+    assert not scoring.lacking(networks(12), networks(12), False)
 
 
 def test_readings_are_what_they_are_called() -> None:
@@ -211,13 +209,13 @@ def test_an_entry_from_outside_is_judged_like_the_others() -> None:
     def far(x: Any, y: Any) -> float:
         return float(np.linalg.norm(x @ x.T - y @ y.T))
 
-    table = measures.entered("mine", far)
+    table = measures.from_function("mine", far)
     found = networks(3)
     values = table(found, RECIPE)
     x, y = (np.concatenate(list(n.read(*RECIPE)), axis=1) for n in found[:2])
     x, y = ((z - z.mean(axis=0)) / np.linalg.norm(z - z.mean(axis=0)) for z in (x, y))
     assert values[0, 1] == pytest.approx(far(x, y)) and not values.diagonal().any()
-    shifted = measures.entered("mine", lambda x, y: far(x, y) - 1e6)(found, RECIPE)
+    shifted = measures.from_function("mine", lambda x, y: far(x, y) - 1e6)(found, RECIPE)
     assert shifted.min() == 0.0 and np.argmax(shifted[0]) == np.argmax(values[0])
 
 
@@ -231,7 +229,7 @@ def test_an_entry_from_outside_is_judged_like_the_others() -> None:
 )
 def test_an_entry_that_cannot_be_used_is_named(entry: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        measures.entered("mine", entry)(networks(2), RECIPE)
+        measures.from_function("mine", entry)(networks(2), RECIPE)
 
 
 # -------------------------------------------------------------------------------------------- compiled and disguised
@@ -258,25 +256,22 @@ def test_loudness_is_what_it_says_and_deafens() -> None:
     from congruity.known.networks import compiled_reading
 
     family = algorithms.by_name("mode")
-    weights = compiled_networks._compiled("mode", "frequency", 5)
+    weights = compiled._compiled("mode", "frequency", 5)
     tokens = known_inputs.inputs(family, 0, "choose")
     make = {"seed": 1, "blocks": 2, "extra": 9, "padding": 3}
     quiet, loud = (
-        compiled_networks._variance(
-            compiled_reading.states(compiled_networks._disguise(weights, make, loudness, tokens), tokens)
-        )
+        compiled._variance(compiled_reading.states(compiled._disguise(weights, make, loudness, tokens), tokens))
         for loudness in (1e-6, 2.0)
     )
     assert loud / quiet == pytest.approx(5.0, rel=1e-3), "1 + loudness squared"
-    deafening = list(compiled_networks._made(1e4, 0, True, "choose", silent))
+    deafening = list(compiled._made(1e4, 0, True, "choose", silent))
     for name in ("procrustes", "cka"):
-        table = judging._tabled(Entry(measures.built_in(name)), deafening, RECIPE)
-        area = judging._auroc(*judging._listed(table, deafening))
+        table = scoring.tabled(Entry(measures.built_in(name)), deafening, RECIPE)
+        area = scoring.pair_auroc(table, deafening)
         assert abs(area - 0.5) < 0.25, "noise knows no algorithm"
-    table = measures.swaps.distances([network.responses["parts"] for network in deafening])
-    assert judging._auroc(*judging._listed(table, deafening)) == 1.0, "what is inert answers no swap"
-    names = [network.name for make in compiled_networks.regimes(0, True).values() for network in make("choose", silent)]
-    assert len(set(names)) == len(names) == 12
+    table = response_distance.distances([network.responses["parts"] for network in deafening])
+    assert scoring.pair_auroc(table, deafening) == 1.0, "what is inert answers no swap"
+    assert len({network.name for network in deafening}) == len(deafening) == 12
 
 
 # ---------------------------------------------------------------------------------------------- other regimes, pages
@@ -284,17 +279,17 @@ def test_loudness_is_what_it_says_and_deafens() -> None:
 
 def test_a_layer_that_is_bent_with_power_one_is_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     state = np.random.default_rng(0).normal(size=(40, 3, 6)) @ np.diag([3.0, 1.0, 1.0, 0.3, 0.01, 0.0]) + 5.0
-    curved = trained_networks.bent(state, np.random.default_rng(1))
+    curved = trained.bent(state, np.random.default_rng(1))
     assert curved.shape == state.shape and not np.allclose(curved, state, atol=0.3)
     assert len(np.unique(curved.reshape(120, 6).round(5), axis=0)) == 120, "invertible: no two inputs fall together"
-    monkeypatch.setattr(trained_networks, "_POWER", 1.0)
-    assert np.allclose(trained_networks.bent(state, np.random.default_rng(1)), state, atol=1e-5)
+    monkeypatch.setattr(trained, "_POWER", 1.0)
+    assert np.allclose(trained.bent(state, np.random.default_rng(1)), state, atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [4, 15])
 def test_clock_and_pizza_add_right_on_every_input(count: int) -> None:
-    draw = functools.partial(causal_networks._frequencies, count=count)
-    for build in causal_networks._turning(draw).values():
+    draw = functools.partial(causal._frequencies, count=count)
+    for build in causal._turning(draw).values():
         for seed in range(3):
             model = build(np.random.default_rng(seed))
             solved = model.solve(model.every_input())
@@ -302,11 +297,11 @@ def test_clock_and_pizza_add_right_on_every_input(count: int) -> None:
 
 
 def test_chain_and_fork_differ_for_who_swaps_and_for_nobody_else() -> None:
-    makes = causal_networks.regimes(0, False)["chain and fork"]
+    makes = causal.regimes(0, False)["chain and fork"]
     found = list(makes("report", silent))
     areas = {
-        name: judging._auroc(*judging._listed(judging._tabled(entry, found, entry.readings[0]), found))
-        for name, entry in measures.facing(found, {}, fast=True).items()
+        name: scoring.pair_auroc(scoring.tabled(entry, found, entry.readings[0]), found)
+        for name, entry in measures.applicable(found, {}, fast=True).items()
     }
     assert areas["swaps"] == 1.0
     assert all(abs(areas[name] - 0.5) < 0.1 for name in ("ridge", "procrustes", "cka", "rsa", "svcca")), areas
@@ -318,8 +313,9 @@ def test_the_small_benchmark_runs_and_is_shown(
     pytest.importorskip("tracr", reason="congruity[rasp]")
     pytest.importorskip("torch")
     monkeypatch.setenv("CONGRUITY_CACHE", str(tmp_path))
-    found = ground_truth.run(0, True, silent, entries={"constant": lambda x, y: 1.0})
-    assert {"compiled, loudness 1", "trained, values", "trained, bent", "chain and fork"} <= set(found["regimes"])
+    regimes = ["compiled, loudness 1", "trained, values", "trained, bent", "chain and fork"]
+    found = ground_truth.run(0, True, silent, plugins={"constant": lambda x, y: 1.0}, only=regimes)
+    assert list(found["regimes"]) == regimes
     for regime, rows in found["regimes"].items():
         assert {"ridge", "ridge, the paper's recipe", "constant", "nuisance: depth"} <= set(rows), regime
         assert rows["constant"]["pair_auroc"] == rows["constant"]["group_auroc"] == 0.5, "ties are no evidence"
@@ -393,11 +389,13 @@ def test_the_quick_benchmark_takes_a_measure_from_a_file(
         "constant = 3\n"
     )
     monkeypatch.chdir(tmp_path)
+    undecided = types.SimpleNamespace(verdict="undecided")  # verdicts are not at stake here and take longest
+    monkeypatch.setattr(scoring, "estimate", lambda *arguments, **options: undecided)
     assert run(monkeypatch, "bench", "ground-truth", "--quick", "--json", "--measure", "mine.py:far") == 0
     (rows,) = json.loads(capsys.readouterr().out)["regimes"].values()
     assert rows["swaps"]["group_auroc"] > 0.9 and rows["nuisance: depth"]["pair_auroc"] < 0.7
     assert rows["mine.py:far"]["pair_auroc"] > 0.5 and set(rows["swaps"]["congruity"]) == {"same", "different"}
-    both = entries.by_spec(["mine.py:far", "-mine.py:near"])
+    both = plugins.by_spec(["mine.py:far", "-mine.py:near"])
     x, y = np.eye(3), np.ones((3, 3))
     assert both["mine.py:far"](x, y) == both["-mine.py:near"](x, y) > 0
     for arguments, message in (
@@ -427,11 +425,11 @@ def test_a_measure_of_the_similarity_repository_is_taken_by_its_identifier(
     repository.make = lambda identifier: lambda x, y: 2.0  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "similarity", repository)
     names = ["-similarity:measure/rsatoolbox/cka", "similarity:measure/netrep/procrustes-distance=angular"]
-    score, distance = entries.by_spec(names).values()
+    score, distance = plugins.by_spec(names).values()
     assert score(np.eye(2), np.eye(2)) == -2.0 and distance(np.eye(2), np.eye(2)) == 2.0
     repository.make = lambda identifier: {}[identifier]  # type: ignore[attr-defined]
     with pytest.raises(InputError, match="measure 'similarity:a/b': the repository does not make a/b"):
-        entries.by_spec(["similarity:a/b"])
+        plugins.by_spec(["similarity:a/b"])
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

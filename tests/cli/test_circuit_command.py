@@ -18,7 +18,7 @@ import synthetic
 from congruity.errors import InputError, UnknownNameError
 from congruity.report import circuit_figures, circuit_page, html
 from congruity.report.circuit_figures import Found
-from congruity.values import Evidence
+from congruity.values import Faithfulness
 from pages import HOSTILE, Reader
 
 Run = Callable[..., tuple[int, str, str]]
@@ -33,7 +33,7 @@ def found(**changes: Any) -> Found:
         "completeness": 0.12, "completeness_interval": (0.05, 0.2), "random": (0.05, -0.1, 0.31), "p_random": 0.25,
         "curve": ((0, 0.0), (size, 0.93), (total, 1.0)), "cpr": 0.8, "cmd": 0.21, "n_prompts": 50,
     }  # fmt: skip
-    circuit = dataclasses.replace(side.circuit, evidence=Evidence(**values | changes))
+    circuit = dataclasses.replace(side.circuit, evidence=Faithfulness(**values | changes))
     return Found(circuit, side.model, "ioi", {"intervention": "resample", "gates": {"max_kl": math.inf}})
 
 

@@ -252,7 +252,6 @@ def test_bench_distances_measures_the_same_numbers_as_scikit_learn(run: Run, mon
     found = json.loads(out)
     assert code == 0 and found["ridge_max_abs_diff"] < 1e-6 and found["spectral_worst_relative_gap"] <= 1.1e-3
     assert found["ridge_pairs"] == 12 and found["ridge_speedup"] > 0 and found["peak_rss_mb"] > 0
-    assert found["cascade_same_p"] and found["cascade_solve_ratio"] >= 1.0
     assert 0 < found["spectral_seconds_200"] <= max(found["spectral_by_data"]["30"].values())
     assert len(found["peers"]) >= 2 and all(p["max_abs_diff"] < 1e-6 and p["ratio"] > 0 for p in found["peers"])
     assert {"spectral_seconds_200", "spectral_seconds_1000", "device", "machine", "versions"} <= set(found)

@@ -108,7 +108,7 @@ def test_an_unfinished_search_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.lower < result.upper
 
 
-@pytest.mark.parametrize("distance", REGISTRY, ids=lambda distance: distance.name)
+@pytest.mark.parametrize("distance", [one() for one in REGISTRY], ids=lambda distance: distance.name)
 def test_pairwise_ignores_width_float_type_constants_and_form(distance: Any) -> None:
     rng = np.random.default_rng(4)
     x, y = rng.standard_normal((25, 3)), rng.standard_normal((25, 40))

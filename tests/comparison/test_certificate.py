@@ -13,8 +13,8 @@ from scipy.spatial.distance import cdist, directed_hausdorff
 
 import congruity as cg
 import synthetic
-from congruity.comparison.certificate import NEVER
-from congruity.comparison.tables import over_prompts
+from congruity.comparison.certificate import NEVER, guarantees, over_prompts
+from congruity.comparison.relative_distance import relative_distance
 from congruity.errors import InputError
 from congruity.report import html
 from congruity.theory import bounds
@@ -23,15 +23,26 @@ from congruity.values import DistanceTable, Guarantee
 FEW: dict[str, Any] = {"n_bootstrap": 199, "n_permutations": 199}
 
 
+PROCRUSTES = cg.distances.Procrustes().traits
+TRAITS = {"procrustes": PROCRUSTES, "ridge": cg.distances.Ridge().traits, "cka": cg.distances.CKA().traits}
+
+
 def of(result: cg.Congruity) -> dict[str, Guarantee]:
     return {one.number: one for one in result.certificate() if one.number}
+
+
+def again(result: cg.Congruity, **parts: Any) -> dict[str, Guarantee]:
+    """Return what is guaranteed of the parts of a result, some of them others."""
+    found: dict[str, Any] = {"table": result.table, "side": result.side, "relative": result.closeness} | parts
+    estimate = dataclasses.replace(result.estimate, **found.pop("estimate", {}))
+    return {one.number: one for one in guarantees(estimate, found.pop("table"), found.pop("side"), **found)}
 
 
 def places(shift: float, n: int = 15, *, measure: str = "procrustes", seed: int = 0) -> tuple[Any, cg.Congruity]:
     """Points in the plane on two sides, and what `estimate` says of their distances."""
     rng = np.random.default_rng(seed)
     found = rng.normal(size=(2 * n, 2)) + np.repeat([[0.0, 0.0], [shift, 0.0]], n, axis=0)
-    table = DistanceTable(measure, cdist(found, found), tuple(map(str, range(2 * n))))
+    table = DistanceTable(measure, cdist(found, found), tuple(map(str, range(2 * n))), traits=TRAITS.get(measure))
     return found, cg.estimate(table, ["a"] * n + ["b"] * n, **FEW)
 
 
@@ -43,7 +54,7 @@ def test_overlapping_sides_bound_d_interp_by_the_compression_seen() -> None:
     widest = [float(cdist(side, side).max()) for side in sides]
     assert one.kind == "certain" and one.value == (0.0, pytest.approx(1 + nearest / max(widest)))
     assert f"{widest[0]:.3g} and {widest[1]:.3g}" in one.says
-    assert of(dataclasses.replace(result, table=None))["S2"].kind == "silent"
+    assert again(result, table=None)["S2"].kind == "silent"
     # The sets sampled are implementation sets too, of interpretations that have no others: it must hold of them.
     between = max(directed_hausdorff(*sides)[0], directed_hausdorff(*sides[::-1])[0])
     assert between <= one.value[1] * max(widest)
@@ -57,8 +68,8 @@ def test_separated_sides_bound_nothing_from_above() -> None:
 
 def test_a_reversal_within_the_brackets_of_the_distances_certifies_nothing() -> None:
     values = np.array([[0, 1.0, 1.05, 2], [1.0, 0, 2, 2], [1.05, 2, 0, 1.0], [2, 2, 1.0, 0]])
-    exact = DistanceTable("spectral", values - 0.1 * (values == 1.05), tuple("abcd"))
-    rough = DistanceTable("spectral", exact.values, tuple("abcd"), exact.values * 0.9, exact.values * 1.1)
+    exact = DistanceTable("spectral", values - 0.1 * (values == 1.05), tuple("abcd"), traits=PROCRUSTES)
+    rough = dataclasses.replace(exact, lower=exact.values * 0.9, upper=exact.values * 1.1)
     sides = ["a", "a", "b", "b"]
     assert of(cg.estimate(exact, sides, **FEW))["S2"].kind == "certain"
     silent = of(cg.estimate(rough, sides, **FEW))["S2"]
@@ -79,8 +90,30 @@ def test_a_measure_without_triangle_inequality_has_no_certificate_of_distance(me
     assert one.kind == "silent" and f"triangle inequality, which {measure} lacks" in one.says
 
 
-def test_a_table_of_ones_own_is_certified_if_it_is_a_metric() -> None:
-    assert "these distances obey the triangle inequality" in of(places(1.0, measure="given")[1])["S2"].needs
+def test_a_table_of_ones_own_is_never_certain_and_says_what_it_assumes() -> None:
+    for given in (places(1.0, measure="given")[1], cg.estimate(places(1.0)[1].table.values, ["a"] * 15 + ["b"] * 15)):
+        one = of(given)["S2"]
+        assert one.kind == "assumed" and "obey the triangle inequality, which is not known" in one.needs
+
+
+@pytest.mark.parametrize("door", ["arrays", "fingerprints"])
+@pytest.mark.parametrize(
+    ("like", "metric", "kind"),
+    [(cg.distances.CKA, False, "silent"), (cg.distances.Procrustes, True, "certain")],
+)
+def test_what_a_distance_declares_reaches_the_certificate(door: str, like: type, metric: bool, kind: str) -> None:
+    """HOUSE 2.3: a distance of the user's own that declares metric=False was certified as a metric."""
+    declared = dataclasses.replace(like.traits, metric=metric)
+    mine = type("Mine", (like,), {"name": "mine", "traits": declared})()
+    if door == "arrays":
+        rng = np.random.default_rng(0)
+        table = cg.pairwise(list(rng.normal(size=(12, 20, 5))), mine)
+        result = cg.estimate(table, ["a"] * 6 + ["b"] * 6, **FEW)
+    else:
+        sides = [synthetic.fingerprint(name, 6, seed=k) for k, name in enumerate("ab")]
+        result = cg.compare(*sides, distance=mine)
+    assert of(result)["S2"].kind == kind
+    assert ("triangle inequality, which mine lacks" in of(result)["S2"].says) == (kind == "silent")
 
 
 def test_total_variation_and_the_error_for_all_laws_are_those_of_the_result_and_of_t5() -> None:
@@ -98,16 +131,16 @@ def comparison() -> Any:
 
 
 def made(n: int = 12) -> cg.Congruity:
-    """Two models in the plane and their implementations, through the pipeline's own closeness."""
-    from congruity.comparison.relative_distance import closeness
-
+    """Two models in the plane and their implementations."""
     rng = np.random.default_rng(1)
     models = np.array([[0.0, 0.0], [1.0, 0.0]])
     near = np.concatenate([models, *(model + 0.7 * rng.normal(size=(n, 2)) for model in models)])
-    table = DistanceTable("procrustes", cdist(near, near), tuple(map(str, range(2 + 2 * n))))
-    inner = DistanceTable("procrustes", table.values[2:, 2:], table.labels[2:])
+    table = DistanceTable("procrustes", cdist(near, near), tuple(map(str, range(2 + 2 * n))), traits=PROCRUSTES)
+    inner = dataclasses.replace(table, values=table.values[2:, 2:], labels=table.labels[2:])
     result = cg.estimate(inner, ["a"] * n + ["b"] * n, base=["a"] * n + ["b"] * n, **FEW)
-    return dataclasses.replace(result, closeness=closeness(table, (n, n), kl=0.01, intervention="resample"))
+    near_models = relative_distance(table, (n, n), kl=0.01, intervention="resample")
+    given = guarantees(result.estimate, inner, result.side, relative=near_models)
+    return dataclasses.replace(result, closeness=near_models, guarantees=given)
 
 
 def test_the_pac_statement_has_the_radii_of_the_samples_and_the_epsilon_of_their_number() -> None:
@@ -133,7 +166,7 @@ def test_laws_count_implementations_of_two_networks_and_networks_of_two_populati
 
 
 def test_what_needs_independent_or_equally_many_draws_is_silent_without() -> None:
-    paired = of(dataclasses.replace(made(), independent=False))
+    paired = again(made(), estimate={"independent": False})
     assert [paired[name].kind for name in ("H2", "T4(d)")] == ["silent", "silent"] and "T5(b)" not in paired
     table = places(1.0)[1].table
     uneven = [f"{side}{0 if i < 6 else i}" for side in "ab" for i in range(15)]
@@ -156,8 +189,8 @@ def test_a_model_that_is_constant_on_half_of_the_prompts_has_no_bracket_and_is_c
 
 def test_pac_is_silent_on_populations() -> None:
     result = made()
-    several = dataclasses.replace(result, closeness=None)
-    assert of(several)["H2"].kind == "silent" and "one network a side" in of(several)["H2"].says
+    several = again(result, relative=None)["H2"]
+    assert several.kind == "silent" and "one network a side" in several.says
 
 
 def test_the_bracket_over_prompts_holds_the_distance_over_many_more() -> None:
@@ -179,7 +212,7 @@ def test_the_bracket_over_prompts_holds_the_distance_over_many_more() -> None:
 
 def test_a_bracket_over_prompts_that_says_nothing_says_so(comparison: Any) -> None:
     found = over_prompts(*(np.diag(np.r_[1.0, 2.0, np.ones(18) * k]) for k in (1.0, 3.0)))
-    one = of(dataclasses.replace(comparison.result, population=found))["T6(b)"]
+    one = again(comparison.result, population=found)["T6(b)"]
     assert one.value == (0.0, 1.0) and "too few" in one.says
 
 

@@ -13,9 +13,9 @@ import pytest
 import congruity as cg
 import synthetic
 from congruity.comparison.matrix import adjusted
+from congruity.comparison.reference import rank_among
 from congruity.comparison.sequential import LOOKS
 from congruity.errors import InputError, NotComparableError, UnknownNameError
-from congruity.inference import standing
 
 
 def holm_by_definition(p: list[float], alpha: float) -> set[int]:
@@ -188,16 +188,16 @@ def test_looks_add_no_errors() -> None:
 # ------------------------------------------------------------------------------------------------- known comparisons
 
 
-def test_standing_counts_known_comparisons_beyond_and_short() -> None:
+def test_rank_among_counts_known_comparisons_beyond_and_short() -> None:
     near, far = [{"rho": 0.1}, {"rho": 0.5}, {"rho": 2.0}], [{"rho": 1.0}, {"rho": 6.0}]
-    found = standing({"rho": 1.0}, equivalent=near, different=far)
+    found = rank_among({"rho": 1.0}, equivalent=near, different=far)
     assert (found.p_equivalent, found.p_different) == (2 / 4, 2 / 3)
     assert found.sentence == (
         "rho = 1.00 lies beyond 2 of 3 known-equivalent comparisons (at most 2.00), and short of 1 of 2 "
         "known-different comparisons (at least 1.00)."
     )
     result = cg.compare(synthetic.fingerprint("a", 6, seed=1), synthetic.fingerprint("b", 6, seed=2), distance="cka")
-    of_score = standing(result, equivalent=[result], different=[{"score": 0.1}], by="score")
+    of_score = rank_among(result, equivalent=[result], different=[{"score": 0.1}], by="score")
     assert (of_score.p_equivalent, of_score.p_different) == (1.0, 0.5) and of_score.sentence.startswith("C = ")
 
 
@@ -215,26 +215,26 @@ def test_comparisons_in_other_units_have_no_order() -> None:
     ):
         for one in (result, json.loads(json.dumps(result.to_dict()))):
             with pytest.raises(InputError, match=message):
-                standing(one, equivalent=[known(0.01)], different=[other])
+                rank_among(one, equivalent=[known(0.01)], different=[other])
     for other in (known(0.01), known(None), {"rho": 1.0}):
-        assert standing(result, equivalent=[other], different=[]).equivalent == (1.0,)
+        assert rank_among(result, equivalent=[other], different=[]).equivalent == (1.0,)
 
 
 def test_rank_p_values_among_exchangeable_comparisons_are_uniform_or_larger() -> None:
     rng = np.random.default_rng(0)
-    p = [standing({"rho": x[0]}, equivalent=[{"rho": v} for v in x[1:]], different=[]).p_equivalent
+    p = [rank_among({"rho": x[0]}, equivalent=[{"rho": v} for v in x[1:]], different=[]).p_equivalent
          for x in rng.random((2000, 10))]  # fmt: skip
     for level in (0.1, 0.3, 0.5):
         assert np.mean(np.array(p) <= level) <= level + 3 * np.sqrt(level * (1 - level) / 2000)
 
 
-def test_what_standing_refuses() -> None:
-    with pytest.raises(InputError, match="standing: no known comparison is given; pass at least one"):
-        standing({"rho": 1.0}, equivalent=[], different=[])
-    with pytest.raises(InputError, match="standing: a comparison has rho = None; pass results in which it is a number"):
-        standing({"rho": 1.0}, equivalent=[{"score": 1.0}], different=[])
+def test_what_rank_among_refuses() -> None:
+    with pytest.raises(InputError, match="rank_among: no known comparison is given; pass at least one"):
+        rank_among({"rho": 1.0}, equivalent=[], different=[])
+    with pytest.raises(InputError, match="rank_among: a comparison has rho = None; pass results in which it is a n"):
+        rank_among({"rho": 1.0}, equivalent=[{"score": 1.0}], different=[])
     with pytest.raises(UnknownNameError, match="no statistic is named 'p'"):
-        standing({"rho": 1.0}, equivalent=[{"rho": 1.0}], different=[], by="p")  # type: ignore[arg-type]
+        rank_among({"rho": 1.0}, equivalent=[{"rho": 1.0}], different=[], by="p")  # type: ignore[arg-type]
 
 
 def test_known_comparisons_from_the_command_line(tmp_path: Path, run: Any) -> None:

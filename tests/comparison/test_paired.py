@@ -12,13 +12,13 @@ from scipy.stats import pearsonr
 
 import congruity as cg
 import synthetic
-from congruity.comparison import alike, tables
-from congruity.comparison import compare as judgement
-from congruity.comparison.alike import are_paired, pairs
+from congruity.comparison import tables
+from congruity.comparison.alike import pair_of, paired_rows
+from congruity.comparison.compare import compared
 from congruity.comparison.paired import agreement, paired, paired_in
 from congruity.errors import InputError, NotComparableError
 from congruity.inference import mean_interval
-from congruity.values import Fingerprint, Site
+from congruity.values import Fingerprint, Method, Site, Status
 
 PROCRUSTES = cg.distances.Procrustes()
 
@@ -53,17 +53,18 @@ def test_the_numbers_are_those_of_loops_over_edits(sides: tuple[Fingerprint, Fin
 
 def test_only_edits_of_the_reference_kind_are_paired(sides: tuple[Fingerprint, Fingerprint]) -> None:
     a, b = sides
-    first, second = pairs(a, b)
+    first, second = paired_rows(a, b)
     assert a.n == b.n == 48 and first.tolist() == second.tolist() == list(range(12))
     assert paired(a, b, PROCRUSTES).left_out == (0, 36)
     some = b.take(np.r_[5:12, 30:40], "some")
-    assert [rows.tolist() for rows in pairs(a, some)] == [list(range(5, 12)), list(range(7))]
+    assert [rows.tolist() for rows in paired_rows(a, some)] == [list(range(5, 12)), list(range(7))]
     assert paired(a, some, PROCRUSTES).left_out == (5, 10)
 
 
 def test_a_table_that_is_there_gives_the_same(sides: tuple[Fingerprint, Fingerprint]) -> None:
-    a, b = alike.chosen(*sides)
-    found, again = paired(a, b, PROCRUSTES, seed=3), paired_in(a, b, tables.distance_table(a, b, PROCRUSTES), seed=3)
+    pair = pair_of(*sides)
+    a, b = pair.a, pair.b
+    found, again = paired(a, b, PROCRUSTES, seed=3), paired_in(pair, tables.distance_table(a, b, PROCRUSTES), seed=3)
     assert found.distance == pytest.approx(again.distance) and found.retrieval == again.retrieval
     assert found.log_kl == again.log_kl and b.n == 12
 
@@ -120,17 +121,19 @@ def test_other_edits_are_refused_with_how_many_agree(sides: tuple[Fingerprint, F
 def test_a_comparison_of_paired_draws_has_no_p_value_and_no_verdict(sides: tuple[Fingerprint, Fingerprint]) -> None:
     a, b = sides
     found = cg.compare(a, b, distance="procrustes")
-    assert found.verdict == "undecided" and found.p_value is None and found.p_values == {} and found.p_equivalence == 1
+    assert found.verdict == "undecided" and found.status is Status.PAIRED
+    assert found.p_value is found.p_equivalence is None and found.p_values == {}
     assert found.reason.startswith("Both sides carry the same 12 edits") and found.n == (12, 12)
     assert any("the draws are paired (12 edits are on both sides)" in w for w in found.warnings)
     assert not any("drawn to different KLs" in w for w in found.warnings)
-    assert found.paired == paired_in(*alike.chosen(a, b), found_table(a, b))
+    assert found.paired == paired_in(pair_of(a, b), found_table(a, b))
     assert found.rho is not None and found.sensitivity is None
     assert cg.compare(a, synthetic.stratified("b", seed=2), distance="procrustes").paired is None
 
 
 def found_table(a: Fingerprint, b: Fingerprint) -> cg.DistanceTable:
-    return tables.distance_table(*alike.chosen(a, b), PROCRUSTES)
+    pair = pair_of(a, b)
+    return tables.distance_table(pair.a, pair.b, PROCRUSTES)
 
 
 def test_independent_draws_from_a_small_pool_are_not_called_paired(sides: tuple[Fingerprint, Fingerprint]) -> None:
@@ -150,6 +153,10 @@ def test_independent_draws_from_a_small_pool_are_not_called_paired(sides: tuple[
     )
 
 
+def are_paired(a: Fingerprint, b: Fingerprint) -> bool:
+    return pair_of(a, b).edits is not None
+
+
 def edits_of(side: Fingerprint) -> list[tuple[Site, ...]]:
     return [item.edit.sites for item in side.reference.admitted]
 
@@ -166,7 +173,7 @@ def with_edits(side: Fingerprint, rows: np.ndarray, pool: list[tuple[Site, ...]]
 
 def undesigned(side: Fingerprint) -> Fingerprint:
     """Return a side that does not say whose edits it carries."""
-    return dataclasses.replace(side, settings={k: v for k, v in side.settings.items() if k != "edits_of"})
+    return dataclasses.replace(side, sampling=dataclasses.replace(side.sampling, edits_of=None))
 
 
 def test_the_same_edits_are_pairs_in_any_order_and_with_repeats() -> None:
@@ -182,8 +189,9 @@ def test_the_same_edits_are_pairs_in_any_order_and_with_repeats() -> None:
         (a, half[9], True), (a, half[9].take(order, "shuffled"), False),
     ):  # fmt: skip
         assert are_paired(left, right) is are_paired(right, left) is expected
-    assert are_paired(a, dataclasses.replace(half[9].take(order, "s"), settings={**b.settings, "edits_of": a.digest}))
-    first, second = pairs(a.take(twice, "a"), b.take(twice, "b"))
+    told = dataclasses.replace(b.sampling, edits_of=a.digest)
+    assert are_paired(a, dataclasses.replace(half[9].take(order, "s"), sampling=told))
+    first, second = paired_rows(a.take(twice, "a"), b.take(twice, "b"))
     assert first.tolist() == second.tolist() == list(range(20)), "an edit has one partner"
 
 
@@ -199,22 +207,23 @@ def test_a_shuffled_paired_design_of_networks_is_never_different() -> None:
     sides = [dataclasses.replace(side, implementations=tuple(
         dataclasses.replace(item, base=f"{k}{i}") for i, item in enumerate(side.implementations)))
         for k, side in enumerate((a, b))]  # fmt: skip
-    found = judgement.judge(*sides, tables.measured(*sides, PROCRUSTES))
+    found = compared(*sides, PROCRUSTES)
     assert found.verdict == "undecided" and found.p_value is None and found.paired is not None
     assert found.paired.retrieval == (1.0, 1.0)
 
 
-def test_what_needs_independent_draws_is_given_without_content(sides: tuple[Fingerprint, Fingerprint]) -> None:
-    a, b = alike.chosen(*sides)
-    found = judgement.judge(*sides, tables.measured(*sides, PROCRUSTES, folds=4))
-    assert (found.interval, found.intervals, found.tv_lower, found.smallest_margin) == ((0.0, 1.0), {}, 0.0, 1.0)
+def test_what_needs_independent_draws_is_not_given(sides: tuple[Fingerprint, Fingerprint]) -> None:
+    pair = pair_of(*sides)
+    a, b = pair.a, pair.b
+    found = compared(*sides, PROCRUSTES, folds=4)
+    assert found.interval is found.tv_lower is found.smallest_margin is None and found.intervals == {}
     near = found.closeness
     assert near is not None and (near.kl, near.intervention) == (0.01, "resample") and near.over_prompts is not None
     d = found_table(*sides).values
     radii = (d[0, 2:14] + d[1, 14:]) / 2
     assert near.interval == pytest.approx([d[0, 1] / end for end in mean_interval(radii)[::-1]])
     part = b.take(np.arange(3, 12)[::-1], "part")  # what has no partner does not count, and order does not matter
-    some = judgement.judge(a, part, tables.measured(a, part, PROCRUSTES)).closeness
+    some = compared(a, part, PROCRUSTES).closeness
     assert some is not None and some.radii[0] == pytest.approx(d[0, 5:14].mean())
 
 
@@ -222,12 +231,13 @@ def test_edits_with_other_parameters_are_no_pairs_and_no_independent_draws(
     sides: tuple[Fingerprint, Fingerprint],
 ) -> None:
     a, b = sides
-    other = dataclasses.replace(b, settings={**b.settings, "intervention_parameters": {"resample": {"donors": 2}}})
+    unlike = dataclasses.replace(b.sampling, interventions=(Method("resample", {"donors": 2}),))
+    other = dataclasses.replace(b, sampling=unlike)
     with pytest.raises(
         InputError, match=r"paired: the edits of a and copy were made with different parameters of resa"
     ):
         paired(a, other, PROCRUSTES)
-    found = judgement.judge(a, other, tables.measured(a, other, PROCRUSTES))
+    found = compared(a, other, PROCRUSTES)
     assert found.paired is None and found.p_value is None and found.verdict == "undecided"
     assert "Both sides carry the same 12 edits" in found.reason
     assert "the sides were not made alike (the sides were made with different parameters of resample" in found.reason
@@ -251,3 +261,15 @@ def test_agreement_needs_four_edits() -> None:
             agreement(np.arange(n) * 1.0, np.arange(n) ** 2.0)
     with pytest.raises(InputError, match="agreement: 5 and 4 responses"):
         agreement(np.arange(5.0), np.arange(4.0))
+
+
+def test_paired_sides_run_no_permutation_and_no_bootstrap(
+    sides: tuple[Fingerprint, Fingerprint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+    for stage in ("permutation_test", "resample"):
+        monkeypatch.setattr(f"congruity.inference.estimation.{stage}", lambda *_, name=stage: called.append(name))
+    found = cg.compare(*sides, distance="procrustes")
+    assert found.paired is not None and called == []
+    cg.compare(sides[0].reference, synthetic.stratified("b", seed=2).reference, distance="procrustes")
+    assert sorted(called) == ["permutation_test", "resample"], "independent sides run both"

@@ -16,13 +16,14 @@ from scipy.stats import t as student
 import congruity as cg
 import synthetic
 from congruity._base.arrays import Floats
-from congruity.comparison import alike, tables
-from congruity.comparison import compare as judgement
-from congruity.comparison.relative_distance import _rising, closeness, equivalent_kl, ratio
+from congruity.comparison import tables
+from congruity.comparison.alike import pair_of
+from congruity.comparison.parts import parts_of, result_of
+from congruity.comparison.relative_distance import _rising, equivalent_kl, ratio, relative_distance
 from congruity.errors import InputError
-from congruity.inference import lower_limit, mean_interval
+from congruity.inference import EstimateSettings, lower_limit, mean_interval
 from congruity.report import wording
-from congruity.values import Closeness, DistanceTable, Fingerprint, Stratum
+from congruity.values import DistanceTable, Fingerprint, Method, RelativeDistance, Stratum, keynumbers
 
 PROCRUSTES = cg.distances.Procrustes()
 
@@ -37,15 +38,20 @@ def random_table(n: tuple[int, int], seed: int = 0, scale: float = 1.0) -> Dista
     return table(values)
 
 
-def judged(a: Fingerprint, b: Fingerprint, **more: Any) -> cg.Congruity:
-    return judgement.judge(a, b, tables.measured(a, b, PROCRUSTES, folds=more.pop("folds", 0)), **more)
+def compared(a: Fingerprint, b: Fingerprint, *, folds: int = 0, **settings: Any) -> cg.Congruity:
+    pair = pair_of(a, b)
+    return result_of(parts_of(pair, tables.measured(pair, PROCRUSTES, folds=folds), EstimateSettings(**settings)))
+
+
+def mismatches(a: Fingerprint, b: Fingerprint) -> tuple[str, ...]:
+    return pair_of(a, b).mismatches
 
 
 # ------------------------------------------------------------------------------------------------------------- rho
 
 
 def test_rho_is_the_distance_over_the_mean_of_both_radii_by_loops() -> None:
-    found, values = closeness(random_table((5, 7)), (5, 7)), random_table((5, 7)).values
+    found, values = relative_distance(random_table((5, 7)), (5, 7)), random_table((5, 7)).values
     assert found is not None
     radii = [0.0, 0.0]
     for side, rows in enumerate((range(2, 7), range(7, 14))):
@@ -75,9 +81,9 @@ def test_the_interval_is_welchs_on_the_log_scale() -> None:
 
 def test_rho_has_no_unit_of_its_own_and_treats_both_sides_alike() -> None:
     n = (6, 9)
-    found, scaled = (closeness(random_table(n, scale=scale), n) for scale in (1.0, 1e-3))
+    found, scaled = (relative_distance(random_table(n, scale=scale), n) for scale in (1.0, 1e-3))
     order = np.r_[1, 0, 8:17, 2:8]
-    swapped = closeness(table(random_table(n).values[np.ix_(order, order)]), (9, 6))
+    swapped = relative_distance(table(random_table(n).values[np.ix_(order, order)]), (9, 6))
     assert found and scaled and swapped
     assert scaled.interval == pytest.approx(found.interval) and swapped.interval == pytest.approx(found.interval)
     assert swapped.radii == pytest.approx(found.radii[::-1]) and scaled.upper == pytest.approx(found.upper)
@@ -85,7 +91,7 @@ def test_rho_has_no_unit_of_its_own_and_treats_both_sides_alike() -> None:
 
 @pytest.mark.parametrize("clean", [0.5, 0.8, 0.97, 1.0, 1.3])
 def test_within_is_said_where_the_one_sided_limit_is_below_one(clean: float) -> None:
-    found = closeness(of_radii(clean, 0.9 + 0.02 * np.arange(10)), (10, 10), kl=0.01, intervention="resample")
+    found = relative_distance(of_radii(clean, 0.9 + 0.02 * np.arange(10)), (10, 10), kl=0.01, intervention="resample")
     assert found is not None and found.upper is not None and found.within == (found.upper < 1) == (clean < 0.95)
     assert found.upper < found.interval[1], "one-sided"
 
@@ -104,7 +110,7 @@ def test_nothing_is_claimed_of_few_implementations_or_without_a_shared_kl_and_in
     made: dict[str, Any] = {"kl": 0.01, "intervention": "resample"}
     for n, how, within in ((10, made, True), (9, made, None), (10, made | {"kl": None}, None),
                            (10, made | {"intervention": None}, None)):  # fmt: skip
-        found = closeness(of_radii(0.5, np.linspace(0.9, 1.1, n)), (n, n), **how)
+        found = relative_distance(of_radii(0.5, np.linspace(0.9, 1.1, n)), (n, n), **how)
         assert found is not None and found.within is within and found.upper is not None and found.upper < 0.6
 
 
@@ -112,14 +118,14 @@ def test_the_claim_is_over_prompts_too_where_folds_were_measured() -> None:
     radii = 1 + 0.05 * np.random.default_rng(0).random(20)
     rng, made = np.random.default_rng(1), {"kl": 0.01, "intervention": "resample"}
     folds = [of_radii(0.9 * np.exp(0.08 * z), radii) for z in rng.standard_normal(10)]
-    without, found = (closeness(of_radii(0.9, radii), (20, 20), folds=f, **made) for f in ((), folds))  # type: ignore[arg-type]
+    without, found = (relative_distance(of_radii(0.9, radii), (20, 20), folds=f, **made) for f in ((), folds))  # type: ignore[arg-type]
     assert without is not None and without.within is True and without.upper is not None and without.upper < 1
     assert found is not None and found.within is False and found.upper is not None and found.over_prompts is not None
     logs = np.log([ratio(fold, 20) or 0.0 for fold in folds])
     error = np.sqrt(9 / 10 * np.square(logs - logs.mean()).sum())
     half = np.hypot(np.log(without.upper / found.rho), student.ppf(0.95, 9) * error)
     assert found.upper == pytest.approx(found.rho * np.exp(half)) and 1 < found.upper < found.over_prompts[1]
-    nothing = closeness(of_radii(0.9, radii), (20, 20), folds=[*folds, of_radii(0.0, radii)], **made)  # type: ignore[arg-type]
+    nothing = relative_distance(of_radii(0.9, radii), (20, 20), folds=[*folds, of_radii(0.0, radii)], **made)  # type: ignore[arg-type]
     assert nothing is not None and (nothing.over_prompts, nothing.upper, nothing.within) == (None, None, False)
 
 
@@ -129,18 +135,18 @@ def test_radii_of_the_same_edits_vary_together_and_the_interval_says_so() -> Non
         radii = rng.gamma(4, 0.25, 20)
         values = of_radii(0.7, radii, radii * (1 + 0.02 * rng.standard_normal(20)))
         for paired in covered:
-            found = closeness(values, (20, 20), paired=paired)
+            found = relative_distance(values, (20, 20), paired=paired)
             assert found is not None
             covered[paired] += found.interval[0] <= 0.7 <= found.interval[1]
     assert covered[True] >= 0.91 * 400 > covered[False] + 20
-    with pytest.raises(InputError, match="closeness: 5 and 7 implementations are no pairs"):
-        closeness(random_table((5, 7)), (5, 7), paired=True)
+    with pytest.raises(InputError, match="relative_distance: 5 and 7 implementations are no pairs"):
+        relative_distance(random_table((5, 7)), (5, 7), paired=True)
 
 
 def test_a_model_and_itself_are_exactly_zero_apart() -> None:
     values = random_table((10, 10)).values.copy()
     values[0, 1] = values[1, 0] = 0.0
-    found = closeness(table(values), (10, 10), kl=0.01, intervention="resample", folds=[table(values)] * 3)
+    found = relative_distance(table(values), (10, 10), kl=0.01, intervention="resample", folds=[table(values)] * 3)
     assert found is not None and (found.rho, found.interval, found.upper) == (0.0, (0.0, 0.0), 0.0)
     assert found.within and found.over_prompts == (0.0, 0.0)
     nothing = equivalent_kl([found])
@@ -150,7 +156,7 @@ def test_a_model_and_itself_are_exactly_zero_apart() -> None:
 def test_prompts_widen_the_interval_by_the_jackknife_of_log_rho() -> None:
     n, whole = (5, 6), random_table((5, 6))
     parts = [random_table(n, seed) for seed in range(1, 8)]
-    found = closeness(whole, n, folds=parts)
+    found = relative_distance(whole, n, folds=parts)
     assert found is not None and found.over_prompts is not None
     logs = np.log([ratio(part, 5) or 0.0 for part in parts])
     error = np.sqrt(6 / 7 * sum((x - np.mean(logs)) ** 2 for x in logs))
@@ -161,11 +167,11 @@ def test_prompts_widen_the_interval_by_the_jackknife_of_log_rho() -> None:
 def test_rho_without_a_unit_is_none_and_bad_tables_are_refused() -> None:
     values = np.zeros((6, 6))
     values[0, 1] = 1.0
-    assert closeness(table(values), (2, 2)) is None and ratio(table(values), 2) is None
-    with pytest.raises(InputError, match="closeness: 3 and 2 implementations need tables of 7 rows, and no fold or at"):
-        closeness(table(values), (3, 2))
+    assert relative_distance(table(values), (2, 2)) is None and ratio(table(values), 2) is None
+    with pytest.raises(InputError, match="3 and 2 implementations need tables of 7 rows, and no fold or at"):
+        relative_distance(table(values), (3, 2))
     with pytest.raises(InputError, match="got 6 rows and 1 folds"):
-        closeness(table(values), (2, 2), folds=[table(values)])
+        relative_distance(table(values), (2, 2), folds=[table(values)])
 
 
 LAWS: dict[str, tuple[Callable[[np.random.Generator, int], Floats], float]] = {
@@ -204,7 +210,7 @@ def coverage(law: str, n: tuple[int, int], trials: int) -> tuple[float, float]:
     for _ in range(trials):
         values[0, 2 : 2 + n[0]] = values[2 : 2 + n[0], 0] = draw(rng, n[0])
         values[1, 2 + n[0] :] = values[2 + n[0] :, 1] = 0.6 * draw(rng, n[1])
-        found = closeness(table(values), n)
+        found = relative_distance(table(values), n)
         assert found is not None
         truth = 0.7 / (0.8 * mean)
         both += found.interval[0] <= truth <= found.interval[1]
@@ -247,16 +253,16 @@ def test_the_lower_limit_is_below_those_of_the_log_and_the_raw_scale() -> None:
         assert found <= raw <= mean_interval(x, y, alpha=0.1)[0]
         assert found == pytest.approx(raw + min(0.0, third * (1 + 2 * t**2) / 6 / sum(v)))
     assert lower_limit(np.ones(3), np.ones(2)) == 1.0 and lower_limit(np.array([0.1, 9.0]), np.array([1.0, 1.0])) < 0
-    found_none = closeness(of_radii(0.5, np.array([0.1, 9.0]), np.array([1.0, 1.0])), (2, 2))
+    found_none = relative_distance(of_radii(0.5, np.array([0.1, 9.0]), np.array([1.0, 1.0])), (2, 2))
     assert found_none is not None and found_none.upper is None
 
 
 # --------------------------------------------------------------------------------------------------- equivalent KL
 
 
-def at(kl: float | None, rho: float, spread: float = 1.2, by: str | None = "resample") -> Closeness:
+def at(kl: float | None, rho: float, spread: float = 1.2, by: str | None = "resample") -> RelativeDistance:
     ends = (rho / spread, rho * spread)
-    return Closeness(rho, ends, ends[1], ends[1] < 1, 1.0, (1 / rho, 1 / rho), (ends, ends), kl, by)
+    return RelativeDistance(rho, ends, ends[1], ends[1] < 1, 1.0, (1 / rho, 1 / rho), (ends, ends), kl, by)
 
 
 @pytest.mark.parametrize("power", [0.3, 0.5, 1.0])
@@ -294,11 +300,11 @@ def test_on_which_side_it_lies_is_said_of_the_pooled_values() -> None:
     for rhos, where in (((0.9, 1.3), "above"), ((1.1, 0.8), "between"), ((0.9, 1.0), "below"), ((0.9,), "below")):
         found = equivalent_kl([at(kl, rho, 1.05) for kl, rho in zip((0.003, 0.01), rhos, strict=False)])
         assert found is not None and found.where == where and (found.value is None) == (where != "between")
-        assert wording.kl_range(found)[0][0] == {"above": ">", "between": "0", "below": "<"}[where]
+        assert keynumbers.kl_range(found)[0][0] == {"above": ">", "between": "0", "below": "<"}[where]
     above = equivalent_kl([at(0.003, 0.9, 1.05), at(0.01, 1.3, 1.05)])
-    assert above is not None and wording.kl_range(above) == ("> 0.010", "[0.010, \N{INFINITY}]")
+    assert above is not None and keynumbers.kl_range(above) == ("> 0.010", "[0.010, \N{INFINITY}]")
     either = equivalent_kl([at(0.01, 0.9, 1.4)])
-    assert either is not None and wording.kl_range(either) == ("-", "[0.00, \N{INFINITY}]"), "neither side is shown"
+    assert either is not None and keynumbers.kl_range(either) == ("-", "[0.00, \N{INFINITY}]"), "neither side is shown"
 
 
 def test_the_equivalent_kl_needs_known_kls_of_one_intervention() -> None:
@@ -313,7 +319,7 @@ def test_the_equivalent_kl_needs_known_kls_of_one_intervention() -> None:
 
 def test_a_comparison_holds_rho_with_interval_and_what_it_is_relative_to() -> None:
     a, b = synthetic.stratified("a", seed=1), synthetic.stratified("b", seed=2, shift=0.08)
-    found = judged(a, b, folds=5)
+    found = compared(a, b, folds=5)
     near = found.closeness
     assert near is not None and found.rho == near.rho and (near.kl, near.intervention) == (0.01, "resample")
     assert near.over_prompts is not None and near.over_prompts[1] > near.interval[1]
@@ -326,7 +332,7 @@ def test_a_comparison_holds_rho_with_interval_and_what_it_is_relative_to() -> No
 
 
 def test_of_several_networks_a_side_only_rho_is_given() -> None:
-    found = judged(*networks())
+    found = compared(*networks())
     assert found.rho is not None and found.closeness is None and found.n_bases == (12, 12)
 
 
@@ -344,26 +350,27 @@ def networks(shift: float = 0.0) -> tuple[Fingerprint, Fingerprint]:
 
 
 def changed(side: Fingerprint, *, intervention: str | None = None, kl: float | None = None, stronger: float = 1.0,
-            **settings: Any) -> Fingerprint:  # fmt: skip
+            **sampling: Any) -> Fingerprint:  # fmt: skip
     """Return the same implementations, said to have been made otherwise."""
     rows = []
     for item in side.implementations:
         edit = dataclasses.replace(item.edit, intervention=intervention or item.edit.intervention)
         behaviour = dataclasses.replace(item.behaviour, kl=stronger * item.behaviour.kl)
         rows.append(dataclasses.replace(item, edit=edit, target_kl=kl or item.target_kl, behaviour=behaviour))
-    return dataclasses.replace(side, implementations=tuple(rows), settings={**side.settings, **settings})
+    record = dataclasses.replace(side.sampling, **sampling)
+    return dataclasses.replace(side, implementations=tuple(rows), sampling=record)
 
 
 RULES: list[tuple[dict[str, Any], str]] = [
     ({"intervention": "mean"}, "the sides were made with different interventions: resample and mean"),
     ({"kl": 0.02}, r"the sides were drawn to different KLs: 0\.01 nats and 0\.02 nats"),
     ({"stronger": 1.7}, r"not sampled at matched strength \(mean KL 0\.0\d+ and 0\.0\d+ nats, more than a fac"),
-    ({"budget": {"by": "scale", "tolerance": 0.1, "share": 0.5}}, "the strength of the sides was set by different"),
+    ({"budget": cg.Budget(by="scale")}, "the strength of the sides was set by different"),
     (
-        {"intervention_parameters": {"resample": {"donors": 2}}},
+        {"interventions": (Method("resample", {"donors": 2}),)},
         r"the sides were made with different parameters of resample: None and \{'donors': 2\}",
     ),
-    ({"gates": {"max_kl": 0.02}}, r"admitted through different gates: \{'max_kl': .*\} and \{'max_kl': 0\.02\}"),
+    ({"gates": cg.Gates(max_kl=0.02)}, r"admitted through different gates: \{'max_kl': .*\} and \{'max_kl': 0\.02,"),
 ]  # fmt: skip
 
 
@@ -372,19 +379,19 @@ def test_sides_that_were_not_made_alike_are_never_different_and_the_reason_says_
     how: dict[str, Any], message: str
 ) -> None:
     a, b = networks(shift=0.5)
-    same, unlike = judged(a, b), judged(a, changed(b, **how))
-    assert same.verdict == "different" and not alike.mismatches(a, b)
+    same, unlike = compared(a, b), compared(a, changed(b, **how))
+    assert same.verdict == "different" and not mismatches(a, b)
     assert unlike.verdict == "undecided" and unlike.p_value == same.p_value
-    (said,) = alike.mismatches(a, changed(b, **how))
+    (said,) = mismatches(a, changed(b, **how))
     assert re.search(message, said)
     assert said in unlike.warnings and said in unlike.reason and "match them for a verdict" in unlike.reason
 
 
 def test_nothing_is_claimed_from_rho_of_sides_that_were_not_made_alike_or_cannot_do_the_task() -> None:
     a, b = (synthetic.stratified(x, 20, seed=k, kinds=(("resample", 0.01),)) for k, x in enumerate("ab", start=1))
-    alike = judged(a, b)
-    assert alike.closeness is not None and alike.closeness.within is True and alike.equivalent_kl is not None
-    (said, _) = wording.details(alike)
+    like = compared(a, b)
+    assert like.closeness is not None and like.closeness.within is True and like.equivalent_kl is not None
+    (said, _) = wording.details(like)
     assert said.endswith("closer to each other than models are to their implementations on average over both sides.")
     stronger, mean = changed(b, kl=0.1, stronger=9.0), changed(b, intervention="mean")
     for other, why, of in (
@@ -394,7 +401,7 @@ def test_nothing_is_claimed_from_rho_of_sides_that_were_not_made_alike_or_cannot
         (dataclasses.replace(b, capable=False), "a side cannot do the task", "(resample at KL 0.01)"),
         (b.take(np.arange(9), "few"), "fewer than 10 implementations on a side", "(resample at KL 0.01)"),
     ):
-        found = judged(a, other)
+        found = compared(a, other)
         assert found.closeness is not None and found.closeness.within is None, why
         (line, *more) = wording.details(found)
         assert "no claim follows, as " in line and why in line and of in line and "each other" not in line
@@ -405,12 +412,12 @@ def test_equivalent_stands_with_the_flag_and_small_differences_are_none(monkeypa
     monkeypatch.setattr("congruity.comparison.verdict.MIN_RELIABILITY", 0.0)
     sides = [synthetic.stratified(name, 20, seed=seed, kinds=(("resample", 0.01),), noise=0.3) for name, seed in
              (("a", 1), ("b", 2))]  # fmt: skip
-    assert judged(*sides, margin=0.9).verdict == "equivalent"
-    flagged = judged(sides[0], changed(sides[1], stronger=2.0), margin=0.9)
+    assert compared(*sides, margin=0.9).verdict == "equivalent"
+    flagged = compared(sides[0], changed(sides[1], stronger=2.0), margin=0.9)
     assert flagged.verdict == "equivalent" and "This is although the sides were not made alike" in flagged.reason
-    assert not alike.mismatches(sides[0], changed(sides[1], stronger=1.3))
-    budget = {**sides[1].settings["budget"], "kl": [0.01, 0.5], "max_draws": 9, "share": 0.2}
-    assert not alike.mismatches(sides[0], changed(sides[1], budget=budget))
+    assert not mismatches(sides[0], changed(sides[1], stronger=1.3))
+    budget = cg.Budget(kl=(0.01, 0.5), max_draws=9, share=0.2)
+    assert not mismatches(sides[0], changed(sides[1], budget=budget))
 
 
 def test_one_network_with_another_pool_is_a_mismatch_and_the_overlap_is_kept() -> None:
@@ -418,23 +425,24 @@ def test_one_network_with_another_pool_is_a_mismatch_and_the_overlap_is_kept() -
     pool = a.circuit.pool
     own = [a.take(np.arange(k, 12, 2), f"half {k}") for k in (0, 1)]
     halves = [dataclasses.replace(side, circuit=a.circuit.narrowed(pool[k::2])) for k, side in enumerate(own)]
-    same, other = judged(*own), judged(*halves)
+    same, other = compared(*own), compared(*halves)
     assert same.provenance["pool_overlap"] == 1.0 and other.provenance["pool_overlap"] == 0.0
-    assert not alike.mismatches(*own)
+    assert not mismatches(*own)
     assert any("edit different pools of its sites (overlap 0.00)" in w for w in other.warnings)
-    assert "pool_overlap" not in judged(a, synthetic.stratified("b", seed=2)).provenance
+    assert "pool_overlap" not in compared(a, synthetic.stratified("b", seed=2)).provenance
 
 
 def test_the_first_kind_of_a_that_b_has_too_is_compared() -> None:
     kinds = (("mean", 0.01), ("resample", 0.03), ("resample", 0.01))
     a, b = synthetic.stratified("a", seed=1, kinds=kinds), synthetic.stratified("b", seed=2, kinds=kinds[:0:-1])
-    assert alike.common_strata(a, b) == (Stratum("resample", 0.03), Stratum("resample", 0.01))
-    left, right = alike.chosen(a, b)
-    assert left.strata == right.strata == (Stratum("resample", 0.03),)
-    assert alike.chosen(left, right) == (left, right)
+    pair = pair_of(a, b)
+    assert pair.kinds == (Stratum("resample", 0.03), Stratum("resample", 0.01))
+    assert pair.strata == (Stratum("resample", 0.03),) * 2 and pair.whole == (a, b)
+    again = pair_of(pair.a, pair.b)
+    assert (again.a, again.b) == (pair.a, pair.b)
     lonely = synthetic.stratified("c", seed=3, kinds=(("resample", 0.5),))
-    assert [side.strata for side in alike.chosen(a, lonely)] == [(Stratum("mean", 0.01),), lonely.strata]
-    found = judged(a, lonely)
+    assert pair_of(a, lonely).strata == (Stratum("mean", 0.01), *lonely.strata)
+    found = compared(a, lonely)
     assert found.closeness is not None and found.closeness.kl is found.closeness.intervention is None
     assert found.equivalent_kl is None and len([w for w in found.warnings if "different" in w]) >= 2
 

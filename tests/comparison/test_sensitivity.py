@@ -11,12 +11,15 @@ import pytest
 
 import congruity as cg
 import synthetic
-from congruity.comparison import alike, tables
-from congruity.comparison import compare as judgement
-from congruity.comparison.sensitivity import SHARES, curve, examined
+from congruity.comparison import tables
+from congruity.comparison.alike import pair_of
+from congruity.comparison.compare import compared
+from congruity.comparison.estimate import estimate
+from congruity.comparison.parts import parts_of
+from congruity.comparison.sensitivity import SHARES, sensitivity
 from congruity.distances import spectral
 from congruity.errors import InputError
-from congruity.inference import described, estimate
+from congruity.inference import EstimateSettings, described
 from congruity.values import Fingerprint, SensitivityPoint, Stratum
 
 PROCRUSTES = cg.distances.Procrustes()
@@ -29,7 +32,14 @@ def sides() -> tuple[Fingerprint, Fingerprint]:
 
 @pytest.fixture(scope="module")
 def result(sides: tuple[Fingerprint, Fingerprint]) -> cg.Congruity:
-    return examined(*sides, PROCRUSTES, seed=4)
+    return compared(*sides, PROCRUSTES, EstimateSettings(seed=4))
+
+
+def others(a: Fingerprint, b: Fingerprint) -> Any:
+    """Return the sensitivity of a comparison, which is refused where there is only one kind."""
+    pair = pair_of(a, b)
+    parts = parts_of(pair, tables.measured(pair, PROCRUSTES), EstimateSettings())
+    return sensitivity(pair, parts, PROCRUSTES, EstimateSettings())
 
 
 def of(result: cg.Congruity, kind: str) -> list[SensitivityPoint]:
@@ -50,10 +60,7 @@ def test_every_matched_point_is_what_a_comparison_of_that_kind_alone_says(
     points = of(result, "matched")
     assert [p.a for p in points] == [str(kind) for kind in sides[0].strata]
     for point, kind in zip(points, sides[0].strata, strict=True):
-        alone = judgement.judge(
-            sides[0].at(kind), sides[1].at(kind),
-            tables.measured(sides[0].at(kind), sides[1].at(kind), PROCRUSTES), seed=4, margin=0.5,
-        )  # fmt: skip
+        alone = compared(sides[0].at(kind), sides[1].at(kind), PROCRUSTES, EstimateSettings(margin=0.5, seed=4))
         assert (point.score, point.p_within, point.p_value) == (alone.score, alone.p_within, alone.p_value)
         assert point.closeness == alone.closeness and point.separability == alone.separability
         assert point.mean_kl == (sides[0].at(kind).mean_kl, sides[1].at(kind).mean_kl)
@@ -95,7 +102,7 @@ def test_unmatched_points_and_mixes_are_of_the_implementations_that_they_name(
 def test_a_mix_on_one_side_separates_a_model_from_itself_and_on_both_does_not() -> None:
     whole = synthetic.stratified("a", 24, seed=1, kinds=(("resample", 0.01), ("mean", 0.01)))
     halves = [whole.take(np.r_[k:24:2, 24 + k : 48 : 2], f"half {k}") for k in (0, 1)]
-    points = of(examined(*halves, PROCRUSTES), "mix")
+    points = of(compared(*halves, PROCRUSTES), "mix")
     one, both = points[:5], points[5:]
     assert one[0].score > 0.9 and one[4].score < 0.1 and one[4].separability == 1.0
     assert all(p.score > 0.85 for p in both)
@@ -110,7 +117,7 @@ def test_what_changes_is_said_with_where(result: cg.Congruity) -> None:
     assert found.sentence.endswith("undecided and told apart.")
     kinds = (("resample", 0.01), ("resample", 0.0001))
     close = [synthetic.stratified(n, seed=s, shift=x, kinds=kinds) for n, s, x in (("a", 1, 0.0), ("b", 2, 0.01))]
-    other = examined(*close, PROCRUSTES, controls=False)
+    other = compared(*close, PROCRUSTES, controls=False)
     assert other.sensitivity is not None and other.sensitivity.changes and other.p_value is not None
     assert other.p_value > 0.05 >= (other.sensitivity.points[1].p_value or 1)
     assert "with resample at KL 0.01, the reference, undecided and not told apart" in other.sensitivity.sentence
@@ -118,7 +125,7 @@ def test_what_changes_is_said_with_where(result: cg.Congruity) -> None:
     assert len(other.sensitivity.points) == 2
     assert other.reason.endswith(other.sensitivity.sentence) and other.sensitivity.sentence in other.warnings
     assert result.sensitivity is not None and result.sensitivity.sentence not in result.reason
-    incapable = examined(dataclasses.replace(close[0], capable=False), close[1], PROCRUSTES, controls=False)
+    incapable = compared(dataclasses.replace(close[0], capable=False), close[1], PROCRUSTES, controls=False)
     assert "depends on how" not in incapable.reason
 
 
@@ -126,28 +133,28 @@ def test_kinds_with_few_implementations_are_left_out_and_named() -> None:
     kinds = (("resample", 0.01), ("mean", 0.01), ("resample", 0.003))
     sides = [synthetic.stratified(x, 10, seed=k, kinds=kinds) for k, x in enumerate("ab", start=1)]
     few = [side.take(np.r_[0:10, 10, 20:30], side.model.name) for side in sides]
-    found = examined(few[0], sides[1], PROCRUSTES).sensitivity
+    found = compared(few[0], sides[1], PROCRUSTES).sensitivity
     assert found is not None and [p.a for p in found.matched()] == ["resample at KL 0.01", "resample at KL 0.003"]
     assert found.sentence.endswith("Left out, with fewer than 5 implementations on a side: mean at KL 0.01.")
     one = [side.take(np.r_[0:10, 10], side.model.name) for side in sides]
-    alone = examined(*one, PROCRUSTES)
+    alone = compared(*one, PROCRUSTES)
     assert alone.sensitivity is None and any(w.startswith("Left out, with fewer than 5 impl") for w in alone.warnings)
     with pytest.raises(InputError, match=r"two are needed; .*\(Left out, .*: mean at KL 0\.01\.\)"):
-        curve(*one, PROCRUSTES)
+        others(*one)
 
 
 def test_a_mix_holds_the_share_that_was_drawn() -> None:
     sides = [
         synthetic.stratified(x, 10, seed=k, kinds=(("resample", 0.01), ("mean", 0.01))) for k, x in enumerate("ab")
     ]
-    points = of(examined(*sides, PROCRUSTES), "mix")
+    points = of(compared(*sides, PROCRUSTES), "mix")
     assert [p.shares[1] for p in points[:5]] == [0.0, 0.2, 0.5, 0.8, 1.0] and points[6].shares == (0.2, 0.2)
     assert points[1].b == "resample at KL 0.01, 20 % of it mean"
 
 
 def test_no_equivalent_kl_is_claimed_of_sides_that_were_not_made_alike(sides: tuple[Fingerprint, Fingerprint]) -> None:
-    other = dataclasses.replace(sides[1], settings={**sides[1].settings, "gates": {"max_kl": 0.5}})
-    found = examined(sides[0], other, PROCRUSTES, controls=False)
+    other = dataclasses.replace(sides[1], sampling=dataclasses.replace(sides[1].sampling, gates=cg.Gates(max_kl=0.5)))
+    found = compared(sides[0], other, PROCRUSTES, controls=False)
     assert found.sensitivity is not None and found.equivalent_kl is found.sensitivity.equivalent_kl is None
     assert found.closeness is not None and found.closeness.within is None
 
@@ -174,15 +181,18 @@ def test_no_pair_is_solved_twice_and_the_cost_is_as_stated(monkeypatch: pytest.M
         return original(self, roots, pairs, progress)
 
     monkeypatch.setattr(spectral.Spectral, "_one_by_one", counted)
-    measure = cg.distances.Spectral()
-    of_pair = tables.Measured(tables.distance_table(*alike.chosen(a, b), measure))
+    measure = cg.distances.Spectral().remembering()
+    pair, settings = pair_of(a, b), EstimateSettings()
+    of_pair = tables.Measured(tables.distance_table(pair.a, pair.b, measure))
     before = len(solved)
-    reference = judgement.judge(a, b, of_pair)
-    curve(a, b, measure, reference=(reference, of_pair.whole))
+    sensitivity(pair, parts_of(pair, of_pair, settings), measure, settings)
     inside = n * (n - 1)  # of two sides
     clean = 2 * 2 * n  # clean a and clean b to all of a new kind
     expected = 2 * (inside + n * n + clean) + 2 * n * n + 4 * n * n
     assert before == inside + n * n + clean + 1 and len(solved) - before == expected
+    solved.clear()
+    cg.compare(a, b, distance=cg.distances.Spectral())
+    assert len(solved) == before + expected  # one call shares what it has solved, whatever object it was given
 
 
 def test_compare_like_callers_get_json_and_what_is_missing_is_said(
@@ -191,27 +201,28 @@ def test_compare_like_callers_get_json_and_what_is_missing_is_said(
     data = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert len(data["sensitivity"]["points"]) == 20 and data["sensitivity"]["changes"] is False
     one = synthetic.stratified("c", seed=3, kinds=(("resample", 0.01),))
-    assert examined(sides[0], one, PROCRUSTES).sensitivity is None
+    assert compared(sides[0], one, PROCRUSTES).sensitivity is None
     with pytest.raises(InputError, match="sensitivity: a and c have 1 kinds of implementations in common and two are"):
-        curve(sides[0], one, PROCRUSTES)
+        others(sides[0], one)
 
 
 def test_reliability_is_taken_over_from_the_reference(sides: tuple[Fingerprint, Fingerprint]) -> None:
     asked: list[bool] = []
 
-    def judged(*args: Any, **more: Any) -> cg.Congruity:
-        asked.append(more["require_prompts"])
-        return judgement.judge(*args, **more)
+    def recorded(*args: Any, require_prompts: bool = True) -> Any:
+        asked.append(require_prompts)
+        return parts_of(*args, require_prompts=require_prompts)
 
-    of_pair = tables.measured(*sides, PROCRUSTES)
-    reference = judgement.judge(*sides, of_pair)
-    assert reference.prompts is not None
+    pair, settings = pair_of(*sides), EstimateSettings()
+    reference = parts_of(pair, tables.measured(pair, PROCRUSTES), settings)
+    known = reference.estimate.prompts
+    assert known is not None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("congruity.comparison.sensitivity.judge", judged)
+        patch.setattr("congruity.comparison.sensitivity.parts_of", recorded)
         for value in (0.9, 0.5):
-            prompts = dataclasses.replace(reference.prompts, reliability=value)
-            curve(*sides, PROCRUSTES, controls=False,
-                  reference=(dataclasses.replace(reference, prompts=prompts), of_pair.whole))  # fmt: skip
+            estimate = dataclasses.replace(reference.estimate, prompts=dataclasses.replace(known, reliability=value))
+            other = dataclasses.replace(reference, estimate=estimate)
+            sensitivity(pair, other, PROCRUSTES, settings, controls=False)
     assert asked == [False] * 3 + [True] * 3
 
 

@@ -16,10 +16,13 @@ from scipy.linalg import inv, orthogonal_procrustes, sqrtm, subspace_angles
 from scipy.spatial.distance import cosine, pdist
 from scipy.stats import pearsonr, spearmanr
 
-from congruity import d_repr, estimate, pairwise
+import congruity as cg
+import synthetic
+from congruity import d_repr, pairwise
 from congruity._base.arrays import Floats
 from congruity._base.gram import standard_gram
 from congruity._base.progress import silent
+from congruity._base.registry import parameters_of
 from congruity.distances import (
     CCA,
     CKA,
@@ -32,17 +35,17 @@ from congruity.distances import (
     Ridge,
     Spectral,
     by_name,
+    chosen,
 )
-from congruity.distances.cascade import decide
 from congruity.distances.gram import square_roots
 from congruity.distances.spectral_ball import SpectralBall
 from congruity.distances.spectral_pairs import Pairs, solve
 from congruity.errors import InputError, UnknownNameError
 from congruity.protocols import Distance
-from congruity.values import DistanceTable
+from congruity.values import DistanceTable, Traits
 
 Map = Callable[[Floats, np.random.Generator], Floats]
-EVERY = pytest.mark.parametrize("distance", REGISTRY, ids=lambda distance: distance.name)
+EVERY = pytest.mark.parametrize("distance", [one() for one in REGISTRY], ids=lambda distance: distance.name)
 
 
 def orthogonal(size: int, rng: np.random.Generator) -> Floats:
@@ -83,17 +86,19 @@ def pair(seed: int, samples: int = 31) -> tuple[Floats, Floats]:
 
 
 @EVERY
-@pytest.mark.parametrize("invariance", MAPS)
-def test_declared_invariances_hold_and_undeclared_ones_have_a_witness(distance: Distance, invariance: str) -> None:
-    changes = []
-    for seed in range(3):
-        x, y = pair(seed)
-        moved = MAPS[invariance](y, np.random.default_rng(100 + seed))
-        before, after = table(distance, x, y), table(distance, x, moved)
-        if invariance in distance.traits.invariances:
-            assert np.abs(before.values - after.values).max() <= 1e-7 + (width(before) + width(after)).max()
-        changes.append(np.abs(before.values - after.values).max())
-    assert invariance in distance.traits.invariances or max(changes) > 0.02
+def test_declared_invariances_hold_and_undeclared_ones_have_a_witness(distance: Distance) -> None:
+    assert distance.traits.invariances <= set(MAPS), "a word that no map stands for is held to nothing"
+    for invariance, change in MAPS.items():
+        changes = []
+        for seed in range(3):
+            x, y = pair(seed)
+            moved = change(y, np.random.default_rng(100 + seed))
+            before, after = table(distance, x, y), table(distance, x, moved)
+            if invariance in distance.traits.invariances:
+                slack = 1e-7 + (width(before) + width(after)).max()
+                assert np.abs(before.values - after.values).max() <= slack, invariance
+            changes.append(np.abs(before.values - after.values).max())
+        assert invariance in distance.traits.invariances or max(changes) > 0.02, invariance
 
 
 @EVERY
@@ -150,18 +155,18 @@ def test_progress_ends_complete_and_labels_travel(distance: Distance) -> None:
     grams = np.stack([h @ h.T for h in pair(0)])
     result = distance.table(grams, ("x", "y"), progress=lambda *told: seen.append(told))
     assert seen[-1][1] == seen[-1][2] and {stage for stage, _, _ in seen} == {distance.name}
-    assert (result.labels, result.measure) == (("x", "y"), distance.name)
-    assert set(distance.parameters) <= set(result.parameters)
+    assert (result.labels, result.measure, result.traits) == (("x", "y"), distance.name, distance.traits)
+    assert parameters_of(distance).items() <= result.parameters.items()
 
 
 @EVERY
-@pytest.mark.parametrize("width", [1, 5, 60])
-def test_values_of_prepared_representations_lie_in_the_declared_range(distance: Distance, width: int) -> None:
-    rng = np.random.default_rng(width)
-    reprs = [rng.standard_normal((12, width)), rng.exponential(1.0, (12, 3)) ** 3, rng.standard_normal((12, 2))]
-    low, high = distance.traits.range
-    values = pairwise(reprs, distance).values
-    assert low <= values.min() and values.max() <= high + 1e-12
+def test_values_of_prepared_representations_lie_in_the_declared_range(distance: Distance) -> None:
+    for width in (1, 5, 60):
+        rng = np.random.default_rng(width)
+        reprs = [rng.standard_normal((12, width)), rng.exponential(1.0, (12, 3)) ** 3, rng.standard_normal((12, 2))]
+        low, high = distance.traits.range
+        values = pairwise(reprs, distance).values
+        assert low <= values.min() and values.max() <= high + 1e-12, width
     assert not distance.traits.larger_is_closer
 
 
@@ -169,18 +174,18 @@ def test_values_of_prepared_representations_lie_in_the_declared_range(distance: 
 
 
 @EVERY
-@pytest.mark.parametrize("widths", [(7, 4, 4, 30), (3, 3, 3, 3)])
-def test_tensors_give_the_numbers_of_arrays(distance: Distance, widths: tuple[int, ...]) -> None:
+def test_tensors_give_the_numbers_of_arrays(distance: Distance) -> None:
     rng = np.random.default_rng(0)
     base = rng.standard_normal((31, 40)) * np.arange(1, 41) ** -0.7
-    reprs = [base[:, :w] + 0.3 * rng.standard_normal((31, w)) for w in widths]
-    arrays = pairwise(reprs, distance)
-    tensors = pairwise([torch.from_numpy(h) for h in reprs], distance)
-    slack = width(arrays) + width(tensors) if arrays.lower is not None else 1e-7
-    assert (np.abs(arrays.values - tensors.values) <= slack).all()
-    if arrays.lower is not None and arrays.upper is not None and tensors.lower is not None:
-        assert (tensors.lower <= arrays.upper + 1e-12).all() and (arrays.lower <= tensors.upper + 1e-12).all()
-        assert tensors.parameters["unfinished"] == 0
+    for widths in ((7, 4, 4, 30), (3, 3, 3, 3)):
+        reprs = [base[:, :w] + 0.3 * rng.standard_normal((31, w)) for w in widths]
+        arrays = pairwise(reprs, distance)
+        tensors = pairwise([torch.from_numpy(h) for h in reprs], distance)
+        slack = width(arrays) + width(tensors) if arrays.lower is not None else 1e-7
+        assert (np.abs(arrays.values - tensors.values) <= slack).all(), widths
+        if arrays.lower is not None and arrays.upper is not None and tensors.lower is not None:
+            assert (tensors.lower <= arrays.upper + 1e-12).all() and (arrays.lower <= tensors.upper + 1e-12).all()
+            assert tensors.parameters["unfinished"] == 0
 
 
 def test_a_batch_of_pairs_solves_each_as_alone() -> None:
@@ -217,10 +222,63 @@ def test_tensors_of_other_kinds_and_with_gradients_are_taken(kind: torch.dtype) 
 # ------------------------------------------------------------------------------------------------ the registry
 
 
-def test_by_name() -> None:
-    assert [by_name(distance.name) for distance in REGISTRY] == list(REGISTRY)
+def test_the_registry_holds_classes_and_a_name_makes_an_object() -> None:
+    assert [type(by_name(one.name)) for one in REGISTRY] == list(REGISTRY)
+    assert by_name("spectral") is not by_name("spectral") and by_name("spectral") == Spectral()
     with pytest.raises(UnknownNameError, match=r"no distance is named 'procrust'; did you mean 'procrustes'\?"):
         by_name("procrust")
+
+
+# ------------------------------------------------------------------------------------- distances of a user's own
+
+
+class Mine:
+    """Absolute differences of the first entries of two Gram matrices, changed by the tests."""
+
+    name = "mine"
+    traits = Traits(metric=True, symmetric=True, invariances=frozenset(), range=(0.0, 1.0), reference="here")
+
+    def __init__(self, change: Callable[[Floats], Floats] = lambda values: values) -> None:
+        self._change = change
+
+    def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Any) -> DistanceTable:
+        first = grams[:, 0, 0]
+        return DistanceTable(self.name, self._change(np.abs(first[:, None] - first)), labels)
+
+
+def test_a_distance_of_ones_own_needs_no_registration_and_its_traits_reach_the_table() -> None:
+    result = pairwise(groups(0, n=2), Mine())
+    assert result.measure == "mine" and result.traits is Mine.traits
+
+
+def test_a_distance_without_what_it_owes_is_refused_at_the_door() -> None:
+    class Nameless:
+        def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Any) -> DistanceTable:
+            raise AssertionError("asked before it was refused")
+
+    sides = [synthetic.fingerprint("a", 6, seed=0), synthetic.fingerprint("b", 6, seed=1)]
+    for ask in (lambda one: pairwise(groups(0), one), lambda one: cg.compare(*sides, distance=one)):
+        with pytest.raises(InputError, match=r"distance Nameless has no name and no traits; give its class name = "):
+            ask(Nameless())
+        with pytest.raises(InputError, match=r"distance Spectral is a class; pass an object, Spectral\(\)"):
+            ask(Spectral)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (np.triu, r"'mine' declares symmetric=True, but is [0-9.e-]+ from '\d' to '\d' and 0 back; correct its traits"),
+        (
+            lambda values: values + 1.5,
+            r"'mine' declares range=\(0, 1\), but is [0-9.]+ for centred representations",
+        ),
+        (np.square, r"'mine' declares metric=True, but is farther from '\d' to '\d' than by way of '\d'; correct"),
+    ],
+    ids=["symmetric", "range", "metric"],
+)
+def test_a_table_that_contradicts_the_traits_is_refused(change: Callable[[Floats], Floats], message: str) -> None:
+    with pytest.raises(InputError, match=f"distance {message}"):
+        pairwise(groups(0, n=2), Mine(change))
 
 
 # ----------------------------------------------------------------------------------------------- procrustes, cka
@@ -472,17 +530,23 @@ def test_spectral_brackets_hold_a_much_finer_solution_and_are_as_narrow_as_asked
     assert coarse.parameters["unfinished"] == 0 and coarse.parameters["pairs"] == 45
 
 
-def test_solved_pairs_are_remembered_and_unchanged() -> None:
+def test_solved_pairs_are_remembered_by_who_asks_for_it_and_by_nobody_else() -> None:
     reprs = groups(1)
     grams = np.stack([x @ x.T for x in reprs])
     names = tuple(str(k) for k in range(len(reprs)))
     told: list[int] = []
-    measure = Spectral()
+    measure = Spectral().remembering()
     whole = measure.table(grams, names, progress=silent)
     part = measure.table(grams[2:6], names[2:6], progress=lambda stage, done, total: told.append(total))
     assert max(told) == 0  # nothing was left to solve
     assert (part.values == whole.values[2:6, 2:6]).all()
-    assert measure == Spectral() and measure.parameters == {"tol": 1e-2}  # memory is no part of what it is
+    assert measure.remembering() is measure and chosen(measure) is measure
+    assert measure == Spectral() and parameters_of(measure) == {"tol": 1e-2}  # memory is no part of what it is
+    for forgetful in ("spectral", Spectral()):
+        for _ in range(2):
+            told.clear()
+            pairwise(reprs[:4], forgetful, progress=lambda stage, done, total: told.append(total))
+            assert max(told) == 6  # all pairs: nothing is left behind by the call before
 
 
 def test_processes_change_no_bit() -> None:
@@ -566,54 +630,6 @@ def test_a_representation_that_never_varies_is_at_the_norm_of_the_other() -> Non
         assert result.values[0, 2] == 0.0
 
 
-def sides(seed: int, strengths: tuple[float, float], n: int = 6, apart: float = 0.3) -> tuple[Floats, list[str]]:
-    """Gram matrices of noisy copies, from weak to strong, of two related networks."""
-    rng = np.random.default_rng(seed)
-    scales = np.arange(1, 31) ** -0.7
-    first = rng.standard_normal((24, 30)) * scales
-    bases = [first, first + apart * rng.standard_normal((24, 30)) * scales]
-    reprs = [
-        base + strength * rng.standard_normal((24, 30)) * scales
-        for base in bases
-        for strength in np.geomspace(*strengths, n)
-    ]
-    return np.stack([standard_gram(h @ h.T) for h in reprs]), ["a"] * n + ["b"] * n
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(
-    ("strengths", "apart"), [((0.01, 0.5), 0.3), ((0.2, 0.2), 0.1), ((0.05, 0.05), 3.0)], ids=["mixed", "close", "far"]
-)
-def test_the_cascade_orders_all_comparisons_as_the_solved_values_do(
-    seed: int, strengths: tuple[float, float], apart: float
-) -> None:
-    grams, side = sides(seed, strengths, apart=apart)
-    names = tuple(str(k) for k in range(len(side)))
-    full = Spectral(tol=1e-3).table(grams, names, progress=silent)
-    quick = decide(grams, names, side, tol=1e-3)
-    assert estimate(quick, side).p_within == estimate(full, side).p_within
-    assert full.lower is not None and full.upper is not None and quick.lower is not None and quick.upper is not None
-    assert (quick.lower <= full.upper).all() and (full.lower <= quick.upper).all()
-    counts = quick.parameters
-    assert counts["comparisons"] == 2 * 6 * 5 * 6
-    assert counts["solves"] <= full.parameters["solves"] and counts["iterations"] < full.parameters["iterations"]
-    if apart == 3.0:
-        assert counts["solves"] == 0 and counts["procrustes"] + counts["bounds"] == counts["comparisons"]
-
-
-def test_the_cascade_counts_equal_distances_as_ties() -> None:
-    grams, _ = sides(0, (0.1, 0.4), n=2)
-    table = decide(np.concatenate([grams[:2], grams[:2]]), ("a", "b", "c", "d"), ["s", "s", "t", "t"])
-    assert table.values[0, 2] == 0.0 and table.parameters["ties"] == 4  # d(x, y) against d(x, copy of y), 4 times
-    assert estimate(table, ["s", "s", "t", "t"]).p_within == (0.25, 0.25)
-
-
-def test_the_cascade_refuses_what_has_not_two_sides() -> None:
-    grams, _ = sides(0, (0.1, 0.4), n=2)
-    with pytest.raises(InputError, match=r"decide: 4 entries with sides \['s'\] for 4 Gram matrices; give each"):
-        decide(grams, ("a", "b", "c", "d"), ["s"] * 4)
-
-
 def test_similar_representations_need_few_iterations() -> None:
     """The speed claim, in iterations, which do not depend on the machine."""
     reprs = groups(2, samples=60, n=2)
@@ -633,5 +649,5 @@ def test_spectral_refuses_a_bad_tolerance() -> None:
 def test_no_warning_escapes() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for distance in REGISTRY:
-            table(distance, *groups(3, n=2))
+        for one in REGISTRY:
+            table(one(), *groups(3, n=2))

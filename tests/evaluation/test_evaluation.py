@@ -1,4 +1,4 @@
-"""Networks against interpretations: shares against exact enumeration, the search, both adapters, the command."""
+"""Networks against interpretations: shares against exact enumeration, the search, every kind of model, the command."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from congruity._base.plugins import loaded
+import tiny
 from congruity.cli import app
-from congruity.errors import CongruityError, InputError, ModelError
-from congruity.evaluation import Interpretation, evaluate, interpretation_json, read_interpretation
-from congruity.known import nearest as implementations_beside
+from congruity.errors import CongruityError, InputError, ModelError, TaskError
+from congruity.evaluation import Interpretation, Prompts, evaluate, interpretation_json, read_interpretation
+from congruity.interventions import Resample
+from congruity.known import nearest
 from congruity.known.algorithms import by_name
-from congruity.known.nearest import beside
-from congruity.known.networks.causal import CausalNetwork
-from congruity.known.networks.interchangeable import SwappableModule
-from congruity.known.zoo.interchangeable import SwappableNetwork
+from congruity.known.nearest import distances_to_known
+from congruity.known.networks.causal import causal_network
 from congruity.known.zoo.layout import Shape
+from congruity.known.zoo.model import zoo_network
 from congruity.known.zoo.network import Networks
 from congruity.known.zoo.reading import responses
+from congruity.models import TorchModule
 from congruity.theory import CausalModel
 from congruity.theory.abstraction import abstraction_error
 from congruity.theory.alignment import Alignment
 from congruity.theory.queries import Interchanges
 from congruity.theory.tables import to_json
+from congruity.values import Edit, Examples, Interchange
 
 LETTERS = dict.fromkeys("abc", (0, 1, 2))
 
@@ -57,16 +59,21 @@ def high(first: str = "ab") -> CausalModel:
     return CausalModel(LETTERS, mechanisms, ("out",))
 
 
-def network(model: CausalModel | None = None, *, leak: float = 0.0) -> SwappableModule:
-    net = CausalNetwork(model or low(), leak=leak)
-    sites = {f"nodes.{name}": 1 for name in net.model.variables if name != net.output}
-    return SwappableModule(net, sites=sites, name="net", width=3)
+def network(model: CausalModel | None = None, *, leak: float = 0.0) -> TorchModule:
+    return causal_network(model or low(), name="net", leak=leak)
+
+
+def bound(model: Any, base: Any, source: Any) -> Any:
+    nothing, ids = np.zeros(len(base), dtype=int), tuple(map(str, range(len(base))))
+    return model.bind(Examples("pairs", base, source, nothing, nothing, ids), Resample())
 
 
 @pytest.mark.parametrize(
     ("first", "place", "exact"), [("ab", "first", 1.0), ("ab", "aside", None), ("bc", "first", None)]
 )
-def test_shares_are_those_of_all_swaps_within_their_intervals(first: str, place: str, exact: float | None) -> None:
+def test_shares_are_those_of_all_interchanges_within_their_intervals(
+    first: str, place: str, exact: float | None
+) -> None:
     model = high(first)
     found = evaluate(network(), Interpretation("sum", model, {"m": (f"nodes.{place}",)}), pairs=2000, n_random=3)
     # The output is no cell here: only the answer is compared, so its error is that of the output alone.
@@ -84,10 +91,10 @@ def test_shares_are_those_of_all_swaps_within_their_intervals(first: str, place:
             1 - abstraction_error(low(), model, alignment, some, metric=lambda a, b: (a["out"] != b["out"]) * 1.0).mean
         )
     assert every.mean * len(queries) == pytest.approx((1 - shares[0]) * swapped.sum()), "plain runs have no error"
-    for share, truth in zip((found.interchange, found.changing), shares, strict=True):
+    for share, truth in zip((found.interchange_accuracy, found.effective), shares, strict=True):
         assert share.low is not None and share.high is not None
         assert share.low <= truth <= share.high and share.of == 2000
-    assert found.accuracy.value == 1.0 and (exact is None or found.changing.value == exact)
+    assert found.accuracy.value == 1.0 and (exact is None or found.effective.value == exact)
 
 
 def _changes(model: CausalModel, queries: Interchanges) -> Any:
@@ -97,12 +104,12 @@ def _changes(model: CausalModel, queries: Interchanges) -> Any:
 
 def test_the_search_finds_where_a_variable_is_and_random_alignments_are_worse() -> None:
     found = evaluate(network(), Interpretation("sum", high()), pairs=300, n_random=30, seed=1)
-    assert found.found and found.cells == {"m": ("nodes.first",)} and found.changing.value == 1.0
+    assert found.found and found.cells == {"m": ("nodes.first",)} and found.effective.value == 1.0
     assert min(found.random) < 0.5 and found.p_random is None, "the best of all places beats random ones anyway"
     given = evaluate(network(), Interpretation("sum", high(), {"m": ("nodes.first",)}), pairs=300, n_random=30, seed=1)
     assert given.p_random is not None and 1 / 31 <= given.p_random <= 1
     other = evaluate(network(), Interpretation("other sum", high("bc")), pairs=300, n_random=0)
-    assert other.changing.value is not None and other.changing.value < 0.7
+    assert other.effective.value is not None and other.effective.value < 0.7
 
 
 def test_the_order_in_which_an_alignment_is_written_does_not_matter() -> None:
@@ -117,9 +124,9 @@ def test_the_order_in_which_an_alignment_is_written_does_not_matter() -> None:
         evaluate(net, Interpretation("x", model, dict(part)), pairs=60, n_random=4)
         for part in (cells.items(), reversed(cells.items()))
     )
-    assert one == two and one.changing.value == one.joint.value == 1.0
+    assert one == two and one.effective.value == one.joint.value == 1.0
     wrong = evaluate(net, Interpretation("x", model, {"m": ("nodes.d",), "d": ("nodes.m",)}), pairs=60, n_random=0)
-    assert wrong.changing.value is not None and wrong.changing.value < 0.7
+    assert wrong.effective.value is not None and wrong.effective.value < 0.7
 
 
 def test_a_share_of_all_inputs_is_exact() -> None:
@@ -134,7 +141,7 @@ def test_variables_that_change_nothing_are_named_and_sets_need_two() -> None:
         ("out",),
     )
     found = evaluate(network(), Interpretation("idle", model), pairs=40, n_random=2)
-    assert found.unchanging == ("idle",) and found.by_variable["idle"].of == 0
+    assert found.no_effect == ("idle",) and found.by_variable["idle"].of == 0
     assert found.joint.of == 40
     alone = evaluate(network(), Interpretation("sum", high()), pairs=40, n_random=0)
     assert alone.joint.of == 0 and alone.joint.value is None
@@ -145,63 +152,79 @@ def test_same_seed_same_result() -> None:
     assert one == two and one.random != other.random
 
 
-def test_swapping_every_place_gives_the_answer_on_the_source_where_inputs_enter_by_places_alone() -> None:
+@pytest.mark.parametrize("leak", [0.0, 0.3])
+def test_an_interchange_of_a_network_is_that_of_the_causal_model_that_it_was_made_from(leak: float) -> None:
+    model = low()
+    rng = np.random.default_rng(0)
+    base, source = rng.integers(0, 3, size=(2, 50, 3))
+    net = bound(network(model, leak=leak), base, source)
+    names = [str(location) for location in net.locations]
+    assert names == [f"nodes.{name}" for name in model.inner]
+    where = rng.random((50, len(names))) < 0.5
+    values = [dict(zip(model.inputs, part.T, strict=True)) for part in (base, source)]
+    solved = model.interchange(*values, model.inner, where=dict(zip(model.inner, where.T, strict=True)))
+    (out,) = net.run([Interchange(net.locations, where)], answers=True)
+    np.testing.assert_allclose(out.answers.sum(axis=2), 1)
+    if not leak:
+        assert np.array_equal(out.answers[:, 0].argmax(axis=1), solved["total"])
+    one = [np.eye(3)[solved[name]] for name in model.variables]
+    leaks = [network(model, leak=leak)._module.get_buffer(f"leak_{name}").numpy() for name in model.variables]
+    logits = sum(part @ leak for part, leak in zip(one, leaks, strict=True)) + 4.0 * np.eye(3)[solved["total"]]
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(out.answers[:, 0], expected, atol=1e-12)
+
+
+def test_interchanging_all_of_the_embedding_gives_the_answer_on_the_source() -> None:
     torch.manual_seed(0)
     embed = torch.nn.Embedding(3, 4)
     net = torch.nn.Sequential(embed, torch.nn.Linear(4, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3))
-    module = SwappableModule(net, sites={"0": 2}, name="net", width=3)
-    assert module.places == ("0[0]@0", "0[0]@1", "0[0]@2", "0[1]@0", "0[1]@1", "0[1]@2")
-    rng = np.random.default_rng(0)
-    base, source = rng.integers(0, 3, size=(2, 9000, 3))
-    every = module.probabilities(base, source, np.ones((9000, 6), dtype=bool))
-    np.testing.assert_allclose(every, module.probabilities(source), atol=1e-12)
-    np.testing.assert_allclose(
-        module.probabilities(base, source, np.zeros((9000, 6), dtype=bool)), module.probabilities(base), atol=1e-12
-    )
-    half = np.tile([True, True, True, False, False, False], (9000, 1))
+    model = TorchModule(net, edits={"0": 2}, reads=["0"], name="net")
+    base, source = np.random.default_rng(0).integers(0, 3, size=(2, 900, 3))
+    pair = bound(model, base, source)
+    assert [str(one) for one in pair.locations] == ["0[0]@0", "0[0]@1", "0[0]@2", "0[1]@0", "0[1]@1", "0[1]@2"]
+    (every,) = pair.run([Edit(model.sites, "resample")], answers=True)
+    (plain,) = bound(model, source, source).run([None], answers=True)
+    np.testing.assert_allclose(every.answers, plain.answers, atol=1e-6)
+    half = np.tile([True, True, True, False, False, False], (900, 1))
+    (given,) = pair.run([Interchange(pair.locations, half)], answers=True)
     mixed = torch.cat([embed(torch.tensor(source))[..., :2], embed(torch.tensor(base))[..., 2:]], dim=-1)
-    expected = net[1:](mixed)[:, -1:].softmax(-1)
-    np.testing.assert_allclose(module.probabilities(base, source, half), expected.detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(given.answers, net[1:](mixed).softmax(-1).detach().numpy(), atol=1e-6)
 
 
-def test_a_network_of_a_zoo_swaps_as_the_benchmark_reads_it() -> None:
+def test_a_network_of_a_zoo_is_interchanged_as_the_benchmark_reads_it() -> None:
     many = Networks([0, 1], Shape(3, 16, 2, 4, 24), vocabulary=4, length=4, classes=3, answers=range(1, 5))
-    one = SwappableNetwork(many.only([1]), "one")
     rng = np.random.default_rng(0)
     base, source = rng.integers(0, 4, size=(2, 30, 4))
     known = responses(many.only([1]), base, source, whole_parts=False)[0]
-    assert len(one.places) == len(known) == 3 * 3 * 5 and one.places[-1] == "blocks.2.mlp@4"
-    plain = one.probabilities(base)
-    for at in (0, 17, 44):
-        swapped = np.zeros((30, 45), dtype=bool)
-        swapped[:, at] = True
-        change = one.probabilities(base, source, swapped) - plain
-        np.testing.assert_allclose(change.reshape(-1), known[at], atol=1e-6)
+    one = bound(zoo_network(many.only([1]), "one"), base, source)
+    assert len(one.locations) == len(known) == 3 * 3 * 5 and str(one.locations[-1]) == "blocks.2.mlp@4"
+    everywhere = np.ones((30, 1), dtype=bool)
+    edits = [Interchange((location,), everywhere) for location in one.locations]
+    (plain,) = one.run([None], answers=True)
+    for given, expected in zip(one.run(edits, answers=True), known, strict=True):
+        np.testing.assert_allclose((given.answers - plain.answers).reshape(-1), expected, atol=1e-6)
     with pytest.raises(InputError, match="2 networks at once"):
-        SwappableNetwork(many, "two")
+        zoo_network(many, "two")
 
 
 def test_compiled_parity_is_parity_exactly_and_not_counting() -> None:
     pytest.importorskip("tracr")
-    from congruity.known.networks.compiled import Compiled
+    from congruity.known.networks.compiled import compiled_network
     from congruity.known.networks.tracr import compiled
 
-    net = Compiled(compiled("permutation", "parity", 5))
-    sites = {f"blocks.{i}.attn.z": len(b.attn.query) for i, b in enumerate(net.layers)}
-    sites |= {f"blocks.{i}.mlp": 1 for i in range(len(net.layers))}
-    module = SwappableModule(net, sites=sites, name="compiled", width=5)
+    module = compiled_network(compiled("permutation", "parity", 5), "compiled")
     family = by_name("permutation")
     same, other = (
         evaluate(module, Interpretation(name, family.algorithm(name).causal(5)), pairs=100, n_random=3)
         for name in ("parity", "count")
     )
-    assert same.changing.value == same.joint.value == 1.0 and max(same.random) < 0.5
-    assert other.changing.value is not None and other.changing.value < 0.7
-    rows = beside(module, "permutation")
+    assert same.effective.value == same.joint.value == 1.0 and max(same.random) < 0.5
+    assert other.effective.value is not None and other.effective.value < 0.7
+    rows = distances_to_known(module, "permutation")
     assert {row["algorithm"] for row in rows[:2]} <= {"parity", "difference", "index"}
     assert rows[-1]["algorithm"] == "repeat" and [row["networks"] for row in rows].count(12) == 4
     assert all(row["least"] <= row["most"] and 0 < row["at most"] <= 1 for row in rows)
-    assert beside(network(), "sorting") is None, "no networks of this family come with the package"
+    assert distances_to_known(network(), "sorting") is None, "no networks of this family come with the package"
 
 
 def test_an_interpretation_survives_json_and_a_causal_model_alone_is_one_to_be_found() -> None:
@@ -210,6 +233,8 @@ def test_an_interpretation_survives_json_and_a_causal_model_alone_is_one_to_be_f
     assert again.cells == one.cells and to_json(again.model) == to_json(one.model)
     assert read_interpretation(interpretation_json(dataclasses.replace(one, cells=None)), "x").cells is None
     assert read_interpretation(to_json(high()), "x").cells is None
+    written = interpretation_json(Interpretation("x", READS_LAST, prompts=PROMPTS))
+    assert read_interpretation(written, "x").prompts == PROMPTS
 
 
 @pytest.mark.parametrize(
@@ -217,6 +242,8 @@ def test_an_interpretation_survives_json_and_a_causal_model_alone_is_one_to_be_f
     [
         ({"alignment": 3}, '"alignment" must be "find"'),
         ({"alignment": {"m": "nodes.first"}}, '"alignment" must be "find"'),
+        ({"prompts": 3}, '"prompts" must be an object with a "template"'),
+        ({"prompts": {"template": "x", "words": {"a": 3}}}, '"prompts" must be an object with a "template"'),
         ({"version": 2}, 'reads "version": 1'),
         ({"model": {}}, 'must say "kind": "congruity causal model"'),
         ({"kind": "other"}, 'must say "kind": "congruity causal model"'),
@@ -233,7 +260,7 @@ def test_json_that_is_no_interpretation_is_refused(changes: Any, message: str) -
     [
         ({}, "the alignment and the inner variables differ in m"),
         ({"m": ("nodes.first",), "q": ("nodes.aside",)}, "differ in q"),
-        ({"m": ("nodes.zzz",)}, "has no place 'nodes.zzz'; it has 3, such as nodes.first"),
+        ({"m": ("nodes.zzz",)}, "has no location 'nodes.zzz'; it has 3, such as nodes.first"),
         ({"m": ()}, "cell of m is empty"),
         ({"m": ("nodes.first", "nodes.first")}, "cells overlap"),
     ],
@@ -253,27 +280,143 @@ def test_what_cannot_be_evaluated_is_refused() -> None:
     with pytest.raises(InputError, match="1 answers of 3 classes; the interpretation has 1 outputs of up to 7 values"):
         evaluate(network(), Interpretation("x", wide))
     idle = CausalModel(LETTERS, {"m": lambda a: a, "out": lambda m, b: (0 * m + b) % 3}, ("out",))
-    with pytest.raises(InputError, match="no swap of one variable changes"):
+    with pytest.raises(InputError, match="no interchange of one variable changes"):
         evaluate(network(), Interpretation("x", idle))
     many = CausalModel(
         LETTERS, {f"m{i}": lambda a: a for i in range(4)} | {"out": lambda m0, b: (m0 + b) % 3}, ("out",)
     )
-    with pytest.raises(InputError, match="3 places for 4 variables"):
+    with pytest.raises(InputError, match="3 locations for 4 variables"):
         evaluate(network(), Interpretation("x", many))
 
 
-def test_modules_that_cannot_be_swapped_are_refused() -> None:
-    net = torch.nn.Sequential(torch.nn.Embedding(3, 4), torch.nn.Linear(4, 3))
-    with pytest.raises(InputError, match="no submodule is called '9'; there are 0, 1"):
-        SwappableModule(net, sites={"9": 1}, name="net", width=3)
-    with pytest.raises(InputError, match="3 heads do not divide the 4 dimensions"):
-        SwappableModule(net, sites={"0": 3}, name="net", width=3)
-    with pytest.raises(ModelError, match="does not run on integers"):
-        SwappableModule(torch.nn.Linear(3, 3), sites={"": 1}, name="net", width=3)
-    with torch.no_grad():
-        net[1].bias.fill_(float("nan"))
-    with pytest.raises(ModelError, match="NaN or infinity"):
-        SwappableModule(net, sites={"0": 1}, name="net", width=3)
+class Bad(torch.nn.Module):
+    def __init__(self, given: Any) -> None:
+        super().__init__()
+        self.net, self.given = torch.nn.Embedding(3, 4), given
+
+    def forward(self, x: Any) -> Any:
+        return self.given(self.net(x))
+
+
+def _fails(x: Any) -> Any:
+    raise AssertionError("no reason")
+
+
+@pytest.mark.parametrize(
+    ("given", "heads", "message"),
+    [
+        (lambda x: x, 3, "net has width 4, which 3 heads do not divide"),
+        (_fails, 1, r"does not run on integers \(1, 3\): AssertionError: no reason"),
+        (lambda x: (x, x), 1, "the module returned tuple"),
+        (lambda x: x[:, :, None], 1, r"returned \(1, 3, 1, 4\) for 1 rows"),
+        (lambda x: x * float("nan"), 1, "NaN or infinity"),
+    ],
+)
+def test_modules_that_cannot_be_evaluated_are_refused(given: Any, heads: int, message: str) -> None:
+    model = TorchModule(Bad(given), edits={"net": heads}, reads=["net"], name="bad")
+    with pytest.raises(ModelError, match=message):
+        evaluate(model, Interpretation("x", high()))
+
+
+# ------------------------------------------------------------------------------------------------- language models
+
+
+PLACES = (*tiny.PLACES[:3],)
+READS_LAST = CausalModel(
+    {"who": (0, 1, 2), "where": (0, 1, 2)},
+    {"kept": lambda where: where, "out": lambda kept, who: (kept + 0 * who) % 3},
+    ("out",),
+)
+PROMPTS = Prompts(
+    "{who} went to the {where}",
+    {"who": tiny.NAMES[:3], "where": PLACES, "out": tuple(f" {word}" for word in PLACES)},
+)
+
+
+def test_a_language_model_is_evaluated_on_the_prompts_of_the_interpretation() -> None:
+    """The last position of the last layer holds the answer; its first position holds nothing of the last word."""
+    _, model = tiny.pair("llama")
+    found = evaluate(model, Interpretation("kept", READS_LAST, prompts=PROMPTS), pairs=20, n_random=3)
+    assert found.network == model.card.name and found.accuracy.of == 9
+    (location,) = found.cells["kept"]
+    assert location.rpartition("@")[0] in {str(site) for site in model.sites}
+    last = evaluate(
+        model, Interpretation("kept", READS_LAST, {"kept": (location,)}, PROMPTS), pairs=20, n_random=0, sites=()
+    )
+    assert 0 <= last.effective.value <= 1 and last.effective.of == 20
+    some = evaluate(
+        model, Interpretation("kept", READS_LAST, prompts=PROMPTS), pairs=20, n_random=2, sites=[str(model.sites[-1])]
+    )
+    assert some.cells["kept"][0].startswith(str(model.sites[-1]))
+
+
+def test_the_shares_of_a_language_model_are_those_of_its_own_forward_passes() -> None:
+    """Oracle: every pair alone, the MLP's output written by a hook of the plain model, the three words compared."""
+    plain, model = tiny.pair("llama")
+    mlp = next(site for site in model.sites if site.kind == "mlp" and site.layer == 1)
+    position = len(model.tokens(PROMPTS.template.format(who=tiny.NAMES[0], where=PLACES[0]))) - 1
+    one = Interpretation("kept", READS_LAST, {"kept": (f"{mlp}@{position}",)}, PROMPTS)
+    found = evaluate(model, one, pairs=200, n_random=0)
+    words = [tiny.VOCABULARY[word] for word in PLACES]
+
+    def logits(who: int, where: int, write: Any = None) -> Any:
+        text = PROMPTS.template.format(who=tiny.NAMES[who], where=PLACES[where])
+        seen: list[Any] = []
+
+        def hook(module: Any, given: Any, output: Any) -> Any:
+            seen.append(output.clone())
+            if write is not None:
+                output = output.clone()
+                output[:, -1] = write[:, -1]
+            return output
+
+        handle = plain.model.layers[1].mlp.register_forward_hook(hook)
+        with torch.no_grad():
+            given = plain(input_ids=torch.tensor([model.tokens(text)])).logits[0, -1, words]
+        handle.remove()
+        return given, seen[0]
+
+    shares = {False: [], True: []}
+    for base in np.ndindex(3, 3):
+        assert (found.accuracy.value is not None) and 0 <= found.accuracy.value <= 1
+        for source in np.ndindex(3, 3):
+            given = int(logits(*base, write=logits(*source)[1])[0].argmax())
+            shares[base[1] != source[1]].append(given == source[1])
+    accuracy = np.mean([int(logits(*base)[0].argmax()) == base[1] for base in np.ndindex(3, 3)])
+    assert found.accuracy.value == pytest.approx(accuracy)
+    low_, high_ = found.effective.low, found.effective.high
+    assert low_ is not None and high_ is not None and low_ <= np.mean(shares[True]) <= high_
+
+
+def test_a_language_model_without_prompts_is_refused_in_one_sentence() -> None:
+    _, model = tiny.pair("llama")
+    with pytest.raises(InputError, match="needs text prompts, not arrays; give the interpretation prompts"):
+        evaluate(model, Interpretation("kept", READS_LAST))
+    with pytest.raises(TaskError, match="needs arrays of inputs"):
+        evaluate(network(), Interpretation("sum", high(), prompts=Prompts("{a} {b} {c}")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"template": "{who} went"}, "the template and the inputs differ in 'where'; name each of who, where"),
+        ({"template": "{who} {where} {out}"}, "differ in 'out'"),
+        ({"words": {"zzz": ("a",)}}, "words for 'zzz', which is no input or output"),
+        ({"words": {"who": ("a", "b")}}, "who has 3 values and the words 'a', 'b'"),
+        ({"words": {"out": (" a", " a", " b")}}, "give each value a word of its own"),
+    ],
+)
+def test_prompts_that_do_not_fit_are_refused(changes: Any, message: str) -> None:
+    _, model = tiny.pair("llama")
+    with pytest.raises(InputError, match=message):
+        evaluate(model, Interpretation("kept", READS_LAST, prompts=dataclasses.replace(PROMPTS, **changes)))
+
+
+def test_an_answer_of_several_tokens_is_refused() -> None:
+    _, model = tiny.pair("llama")
+    words = dict(PROMPTS.words) | {"out": (" the store", " school", " park")}
+    with pytest.raises(TaskError, match=r"' the store' is 2 tokens|unknown to the tokenizer"):
+        evaluate(model, Interpretation("kept", READS_LAST, prompts=Prompts(PROMPTS.template, words)))
 
 
 @pytest.fixture
@@ -281,6 +424,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "net.json").write_text(to_json(low()), encoding="utf-8")
     one = Interpretation("sum", high(), {"m": ("nodes.first",)})
     (tmp_path / "sum.json").write_text(interpretation_json(one), encoding="utf-8")
+    (tmp_path / "find.json").write_text(interpretation_json(dataclasses.replace(one, cells=None)), encoding="utf-8")
     turned = {"a": (0, 2, 1), "b": (0, 1, 2), "c": (0, 1, 2)}
     turned_model = CausalModel(turned, low().mechanisms, ("total",))
     (tmp_path / "turned.json").write_text(to_json(turned_model), encoding="utf-8")
@@ -293,12 +437,19 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "mine.py").write_text(
         "import torch\n"
         "def net():\n"
+        "    torch.manual_seed(0)\n"
         "    return torch.nn.Sequential(torch.nn.Embedding(3, 4), torch.nn.Linear(4, 3))\n"
         "word = 'no module'\n"
+        "def model():\n"
+        "    from congruity import TorchModule\n"
+        "    return TorchModule(net(), edits={'0': 2}, reads=['0'], name='mine')\n"
         "class Two(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.part = torch.nn.Identity()\n"
         "    def forward(self, x):\n"
         "        return x, x\n"
-        "class Bad(torch.nn.Module):\n"
+        "class Bad(Two):\n"
         "    def forward(self, x):\n"
         "        assert False, 'no reason'\n"
         "def needs(size):\n"
@@ -317,20 +468,30 @@ def test_the_command_prints_a_table_or_json(folder: Path) -> None:
     shown = run(folder / "net.json", "--against", folder / "sum.json", *few)
     assert shown.exit_code == 0 and "m at nodes.first" in shown.output and "Alignment: as given" in shown.output
     found = json.loads(run(folder / "net.json", "--against", folder / "sum.json", *few, "--json").output)
-    assert found["changing"]["value"] == 1.0 and found["implementations"] is None and len(found["random"]) == 9
+    assert (
+        found["changing"]["value"] == found["effective"]["value"] == 1.0
+        and found["implementations"] is None
+        and len(found["random"]) == 9
+    )
     own = run(f"{folder}/mine.py:net", "--site", "0:2", "--against", folder / "sum.json", *few)
-    assert isinstance(own.exception, InputError) and "has no place 'nodes.first'" in str(own.exception)
+    assert isinstance(own.exception, InputError) and "has no location 'nodes.first'" in str(own.exception)
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("Two", "the module gives tuple"), ("Bad", "does not run on integers .* AssertionError")]
+    ("name", "message"), [("Two", "the module returned tuple"), ("Bad", "does not run on integers (1, 3): Assert")]
 )
 def test_modules_of_ones_own_that_fail_are_named(folder: Path, name: str, message: str) -> None:
     found = run(f"{folder}/mine.py:{name}", "--site", "0", "--against", folder / "sum.json")
-    assert isinstance(found.exception, CongruityError)
-    assert "no submodule is called '0'" in str(found.exception)
-    with pytest.raises(ModelError, match=message):
-        SwappableModule(getattr(loaded("test", str(folder / "mine.py")), name)(), sites={}, name="net", width=3)
+    assert isinstance(found.exception, InputError) and "no submodule is called '0'" in str(found.exception)
+    found = run(f"{folder}/mine.py:{name}", "--site", "part", "--against", folder / "sum.json")
+    assert isinstance(found.exception, ModelError) and message in str(found.exception)
+
+
+def test_a_model_that_a_file_makes_is_evaluated_as_it_is(folder: Path) -> None:
+    few = ("--pairs", 30, "--random", 2, "--json")
+    one = json.loads(run(f"{folder}/mine.py:model", "--against", folder / "find.json", *few).output)
+    two = json.loads(run(f"{folder}/mine.py:net", "--site", "0:2", "--against", folder / "find.json", *few).output)
+    assert one | {"network": ""} == two | {"network": ""} and one["cells"]["m"][0].startswith("0[")
 
 
 def test_names_that_pytorch_does_not_allow_are_names_of_variables_all_the_same(folder: Path) -> None:
@@ -348,7 +509,7 @@ def test_names_that_pytorch_does_not_allow_are_names_of_variables_all_the_same(f
         ("zoo:smoke", "sum.json", "a network of a zoo is zoo:PRESET/WAY/NETWORK"),
         ("zoo:smoke/values/x", "sum.json", "no network of smoke, values is trained; do: congruity zoo train smoke"),
         ("gpt2", "sum.json", "a network is zoo:PRESET"),
-        ("mine.py:net", "sum.json", "name what may be swapped with --site; there are 0, 1"),
+        ("mine.py:net", "sum.json", "name the submodules that may be interchanged with --site; there are 0, 1"),
         ("mine.py:word", "sum.json", "is no PyTorch module"),
         ("none.py:net", "sum.json", "there is no file"),
         ("turned.json", "sum.json", "a takes 0, 2, 1, the interpretation's a 0, 1, 2; list the same values"),
@@ -366,7 +527,7 @@ def test_the_command_refuses_in_one_sentence(
 
 def test_the_command_of_the_readme_runs_and_tells_parity_from_counting(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tracr")
-    monkeypatch.setattr(implementations_beside, "_MOST", 40)
+    monkeypatch.setattr(nearest, "_MOST", 40)
     few = ("--pairs", 40, "--random", 3, "--json")
     found = json.loads(run("rasp:permutation/parity", "--against", "rasp:permutation/count", *few).output)
     assert found["accuracy"]["value"] == 1.0 and found["changing"]["value"] < 0.8

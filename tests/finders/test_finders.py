@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the light layer runs without PyTorch")
 tiny = pytest.importorskip("tiny", reason="needs transformers, of the models extra")
 
+from congruity._base.registry import parameters_of  # noqa: E402
 from congruity.errors import InputError, ModelError  # noqa: E402
 from congruity.finders import REGISTRY, Attribution, Hybrid, IntegratedGradients, Patching  # noqa: E402
 from congruity.interventions import Resample  # noqa: E402
@@ -429,4 +430,4 @@ def test_hybrid_refuses_shares_that_are_none() -> None:
     for wrong in ({"audit": 0.0}, {"budget": 1.1}, {"keep": 1.0}, {"audit": 0.5}):
         with pytest.raises(InputError, match="shares must be"):
             Hybrid(**wrong)
-    assert Hybrid().parameters == {"budget": 0.24, "audit": 0.08, "seed": 0, "keep": 0.2}
+    assert parameters_of(Hybrid()) == {"budget": 0.24, "audit": 0.08, "seed": 0, "keep": 0.2}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import math
@@ -14,10 +13,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from congruity.comparison.estimate import estimate, not_applicable
+from congruity.comparison.estimate import estimate
 from congruity.errors import InputError
 from congruity.inference.bootstrap import acceleration, bca, clopper_pearson, edge_guard, weighted_p
 from congruity.inference.design import design
+from congruity.inference.estimation import estimated
 from congruity.inference.permutation import permutation_test
 from congruity.values import Congruity, DistanceTable
 
@@ -332,7 +332,9 @@ def test_intervals_cover_where_the_truth_is_known(share: float) -> None:
 
 def test_two_units_a_side_give_no_interval() -> None:
     found = estimate(random_table(0, 4, ties=False), [0, 0, 1, 1], **QUICK)
-    assert found.interval == (0, 1) and found.smallest_margin == 1 and found.verdict == "undecided"
+    assert found.interval is found.smallest_margin is found.p_equivalence is found.tv_lower is None
+    assert found.intervals == {} and found.verdict == "undecided" and found.p_value is not None
+    assert "no interval can be given of fewer than 3 independent units" in found.reason
     assert "1 independent" not in found.reason and found.warnings
 
 
@@ -524,7 +526,7 @@ def test_networks_are_the_units() -> None:
 def test_one_implementation_a_network_is_no_base_at_all() -> None:
     table, side = cloud(3, 8, 9, shift=1)
     plain, based = estimate(table, side, **QUICK), estimate(table, side, base=range(17), **QUICK)
-    assert numbers(dataclasses.replace(based, n_bases=None)) == numbers(plain)
+    assert numbers(based) | {"n_bases": None} == numbers(plain)
 
 
 @pytest.mark.parametrize("bases", [(2, 2), (3, 3), (3, 6), (1, 4)])
@@ -536,8 +538,7 @@ def test_fewer_than_four_networks_give_no_p_value(bases: tuple[int, int]) -> Non
     assert found.verdict == "undecided" and "at least 4 networks a side" in found.reason
     assert found.score == 0 and found.p_within == (1, 1)
     assert any("is one network" in w for w in found.warnings) is (min(bases) == 1)
-    if min(bases) < 3:
-        assert found.interval == (0, 1) and found.smallest_margin == 1
+    assert (found.interval is None) == (found.smallest_margin is None) == (min(bases) < 3)
     json.dumps(found.to_dict(), allow_nan=False)
 
 
@@ -565,13 +566,21 @@ def test_all_ties_are_undecided(value: float, base: Any) -> None:
     assert found.p_within == (0.5, 0.5) and found.score == 1 and found.separability == 0.5
     # With networks of unequal size the share of own neighbours varies with the labelling even so.
     assert found.p_value == 1 and all(p == 1 for name, p in found.p_values.items() if name != "3-NN" or base is None)
-    assert found.interval == (0, 1) and found.smallest_margin == 1 and found.tv_lower == 0
+    assert found.interval is found.smallest_margin is found.tv_lower is None and found.intervals == {}
 
 
-def test_not_applicable_keeps_the_numbers() -> None:
-    found = estimate(*cloud(3, 5, 5), **QUICK)
-    void = not_applicable(found, "b does not do the task")
-    assert (void.verdict, void.reason, void.score) == ("not applicable", "b does not do the task", found.score)
+def test_draws_that_are_not_independent_have_no_test_and_no_interval_but_the_same_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table, side = cloud(3, 12, 12, shift=1)
+    drawn = estimated(table, side)
+    for stage in ("permutation_test", "resample"):
+        monkeypatch.setattr(f"congruity.inference.estimation.{stage}", None)  # a call would fail
+    found = estimated(table, side, independent=False)
+    assert found.interval is found.p_value is found.tv_lower is found.smallest_margin is found.p_equivalence is None
+    assert found.intervals == {} and found.p_values == {} and found.test is None
+    for name in ("score", "p_within", "separability", "expected_equal", "n", "balanced"):
+        assert getattr(found, name) == getattr(drawn, name)
 
 
 def test_a_distance_table_is_kept_with_its_measure() -> None:

@@ -12,11 +12,13 @@ from scipy.stats import spearmanr
 import congruity as cg
 import synthetic
 from congruity._base.arrays import Floats
-from congruity.comparison import compare as judgement
 from congruity.comparison import tables
+from congruity.comparison.alike import pair_of
 from congruity.comparison.arrays import pairwise
+from congruity.comparison.estimate import estimate
+from congruity.comparison.parts import parts_of, result_of
 from congruity.errors import InputError
-from congruity.inference import estimate, prompt_error
+from congruity.inference import EstimateSettings, prompt_error
 from congruity.inference.prompts import reliability, separation
 from congruity.values import DistanceTable, PromptError
 
@@ -173,14 +175,15 @@ def test_halves_and_folds_part_the_prompts_and_are_the_same_for_every_pair() -> 
         return tables.distance_table(first, second, distance, rows)
 
     for other in (b, c):
-        found = tables.measured(a, other, cg.distances.CKA(), folds=5, make=make)
+        pair = pair_of(a, other)
+        found = tables.measured(pair, cg.distances.CKA(), folds=5, make=make)
         assert (len(found.halves), len(found.folds), found.trouble) == (2, 5, "")
     everything, first, second, *folds = asked[:8]
     assert everything is None and sorted([*first, *second]) == list(range(30)) and len(first) == 15
     left_out = [set(range(30)) - set(fold) for fold in folds]
     assert set.union(*left_out) == set(range(30)) and [len(group) for group in left_out] == [6] * 5
     assert all(np.array_equal(x, y) for x, y in zip(asked[1:8], asked[9:], strict=True))
-    result = judgement.judge(a, b, found)
+    result = result_of(parts_of(pair, found, EstimateSettings()))
     assert result.prompts is not None and result.prompts.folds == 5 and "separation over prompts" in result.intervals
 
 

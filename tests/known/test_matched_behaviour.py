@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="the networks are PyTorch modules")
 
 from congruity.errors import InputError, StoreError  # noqa: E402
 from congruity.known.networks import matched_behaviour as tw  # noqa: E402
+from congruity.models.group import Batch  # noqa: E402
 from congruity.models.load import load_model  # noqa: E402
 from congruity.tasks.indirect_object import TEMPLATES  # noqa: E402
 
@@ -143,7 +144,7 @@ def test_equal_seeds_give_equal_bytes_whatever_the_callers_random_state(tmp_path
 
 
 def test_training_stops_when_the_target_is_near_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tw, "Settings", functools.partial(tw.Settings, enough=1e9, batch=4))
+    monkeypatch.setattr(tw, "TrainingSettings", functools.partial(tw.TrainingSettings, enough=1e9, batch=4))
     told: list[tuple[str, int, int]] = []
     tw.train("direct", 0, steps=30, progress=lambda *what: told.append(what))
     assert [done for _, done, _ in told] == [*range(20), 30]  # as soon as a mean of twenty can be taken
@@ -188,5 +189,5 @@ def test_the_adapter_takes_them(kind: tw.Kind) -> None:
     assert model.card.name == f"{kind}-0" and model.probe_error() < 1e-5
     assert all(model.single_token(answer) for answer in PROMPTS.answers)
     with torch.no_grad():
-        wrapped = torch.stack([model.logits(ids(text), None, 1, None)[0] for text in PROMPTS.clean[:2]])
+        wrapped = torch.stack([model.logits(Batch(ids(text)))[0] for text in PROMPTS.clean[:2]])
     torch.testing.assert_close(wrapped, plain, atol=1e-5, rtol=1e-4)

@@ -1,4 +1,4 @@
-"""Networks whose algorithm is known: layouts, lessons, swaps, training and its gates, and what is kept on disk."""
+"""Networks whose algorithm is known: layouts, data, interchanges, training and its criteria, and storage on disk."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ from congruity._base.streams import stream  # noqa: E402
 from congruity.errors import InputError, StoreError, UnknownNameError  # noqa: E402
 from congruity.known import algorithms, zoo  # noqa: E402
 from congruity.known.algorithms.family import inputs  # noqa: E402
-from congruity.known.zoo import criteria as gates  # noqa: E402
-from congruity.known.zoo import impostors as mimicry  # noqa: E402
-from congruity.known.zoo import interchange_data as lessons  # noqa: E402
-from congruity.known.zoo import layout, presets, reading, training  # noqa: E402
-from congruity.known.zoo import storage as shelf  # noqa: E402
-from congruity.known.zoo.criteria import Gates  # noqa: E402
+from congruity.known.zoo import (  # noqa: E402
+    criteria,
+    impostors,
+    interchange_data,
+    layout,
+    presets,
+    reading,
+    storage,
+    training,
+)
+from congruity.known.zoo.criteria import Criteria  # noqa: E402
 from congruity.known.zoo.layout import Node, Shape  # noqa: E402
-from congruity.known.zoo.network import Networks, Swap  # noqa: E402
-from congruity.known.zoo.relays import copies, kind, spread  # noqa: E402
+from congruity.known.zoo.network import Networks, NodeInterchange  # noqa: E402
+from congruity.known.zoo.relays import copies, kind, with_relays  # noqa: E402
 from congruity.theory import interchange  # noqa: E402
 
 EVERY = [(family, one) for family in algorithms.REGISTRY for one in family.algorithms]
@@ -46,7 +51,7 @@ def small(**changes: Any) -> zoo.Job:
 
 
 @every_algorithm
-def test_copies_come_and_go_and_no_interchange_sees_them(family: Any, one: Any) -> None:
+def test_relays_change_no_response_to_an_interchange(family: Any, one: Any) -> None:
     n = family.length
     model = one.causal(n)
     tokens = family.every(n)
@@ -56,7 +61,7 @@ def test_copies_come_and_go_and_no_interchange_sees_them(family: Any, one: Any) 
     counts = set()
     for kinds in (2, 3):
         for seed in range(4):
-            other = spread(model, kinds, np.random.default_rng(seed))
+            other = with_relays(model, kinds, np.random.default_rng(seed))
             assert interchange.distance(whole, interchange.responses(other, here, there)) == 0.0
             counts.add(len({kind(name) for name in other.inner}))
     if one.name == "minimum":  # each minimum depends on the one before: a copy of each would be a stage of its own
@@ -79,7 +84,7 @@ def test_a_layout_lets_every_variable_be_computed_from_those_before_it(family: A
     shape = Shape(6, 8, 4, 2, 8)
     drawn = []
     for seed in range(30):
-        model = spread(one.causal(n), 2 + seed % 2, np.random.default_rng(seed))
+        model = with_relays(one.causal(n), 2 + seed % 2, np.random.default_rng(seed))
         if layout.needed(model) > shape.layers:
             continue
         found = layout.draw(model, n, shape, np.random.default_rng(seed))
@@ -107,16 +112,18 @@ def test_a_layout_that_cannot_be_is_refused() -> None:
         Shape(1, 1, 0, 1, 1)
 
 
-# ----------------------------------------------------------------------------------------------------------- lessons
+# -------------------------------------------------------------------------------------------------- interchange data
 
 
 @pytest.fixture(scope="module")
-def taught() -> lessons.Lessons:
+def taught() -> interchange_data.InterchangeData:
     family = algorithms.by_name("permutation")
-    return lessons.Lessons(family, family.algorithms[3], kinds=2)  # parity
+    return interchange_data.InterchangeData(family, family.algorithms[3], kinds=2)  # parity
 
 
-def test_interchanges_are_those_of_the_causal_model_and_many_change_the_answer(taught: lessons.Lessons) -> None:
+def test_interchanges_are_those_of_the_causal_model_and_many_change_the_answer(
+    taught: interchange_data.InterchangeData,
+) -> None:
     drawn = taught.interchange(600, np.random.default_rng(0))
     for row in range(0, 600, 23):
         base, source = (inputs(part[row : row + 1]) for part in (drawn.base, drawn.source))
@@ -131,7 +138,7 @@ def test_interchanges_are_those_of_the_causal_model_and_many_change_the_answer(t
     assert 0.35 < single.mean() < 0.65 and (drawn.variables[single].sum(axis=0) > 10).all()
 
 
-def test_held_out_interchanges_are_not_those_of_the_training(taught: lessons.Lessons) -> None:
+def test_held_out_interchanges_are_not_those_of_the_training(taught: interchange_data.InterchangeData) -> None:
     mine, others = (
         {
             (tuple(b), tuple(s), tuple(v))
@@ -142,9 +149,9 @@ def test_held_out_interchanges_are_not_those_of_the_training(taught: lessons.Les
     assert len(others) > 10_000 and not mine & others
 
 
-def test_inputs_are_half_telling(taught: lessons.Lessons) -> None:
+def test_inputs_are_half_diagnostic(taught: interchange_data.InterchangeData) -> None:
     tokens = taught.inputs(4000, np.random.default_rng(1))
-    assert 0.48 < np.isin(taught.rows(tokens), taught.telling).mean() < 0.56
+    assert 0.48 < np.isin(taught.rows(tokens), taught.diagnostic).mean() < 0.56
     assert (taught.every[taught.rows(tokens)] == tokens).all()
     assert (taught.answers(tokens)[:, 0] == (np.sort(tokens, axis=1) == np.arange(5)).all(axis=1)).all()
 
@@ -153,13 +160,13 @@ def test_an_algorithm_that_is_not_the_familys_is_refused() -> None:
     family = algorithms.by_name("permutation")
     wider = dataclasses.replace(family, vocabulary=lambda n: n + 1)
     with pytest.raises(InputError, match=r"causal model: x\[.\] = 5 is outside its 5 values"):
-        lessons.Lessons(wider, family.algorithms[3])
+        interchange_data.InterchangeData(wider, family.algorithms[3])
     other = dataclasses.replace(family, truth=lambda tokens: 1 - family.truth(tokens))
     with pytest.raises(InputError, match="permutation/parity: the causal model is not right on every input"):
-        lessons.Lessons(other, family.algorithms[3])
-    blind = dataclasses.replace(family, telling=lambda tokens: np.ones(len(tokens), dtype=bool))
-    with pytest.raises(InputError, match="telling inputs must be some of all 3125"):
-        lessons.Lessons(blind, family.algorithms[3])
+        interchange_data.InterchangeData(other, family.algorithms[3])
+    blind = dataclasses.replace(family, diagnostic=lambda tokens: np.ones(len(tokens), dtype=bool))
+    with pytest.raises(InputError, match="diagnostic inputs must be some of all 3125"):
+        interchange_data.InterchangeData(blind, family.algorithms[3])
 
 
 # ---------------------------------------------------------------------------------------------------------- networks
@@ -210,7 +217,7 @@ def test_networks_and_swaps_are_those_of_a_plain_loop() -> None:
     tokens = random.integers(4, size=(6, 4))
     nodes = random.random((3, SHAPE.layers, SHAPE.heads + 1, 5, 3)) < 0.1
     with torch.inference_mode():
-        found = net(torch.as_tensor(tokens), Swap(torch.as_tensor(nodes), torch.tensor([0, 1, 2])))
+        found = net(torch.as_tensor(tokens), NodeInterchange(torch.as_tensor(nodes), torch.tensor([0, 1, 2])))
     for k in range(3):
         for row in range(6):
             _, source = plainly(net, k, tokens[row - 3]) if row >= 3 else (None, {})
@@ -234,7 +241,7 @@ def test_networks_that_run_together_are_as_if_alone() -> None:
         assert some.seeds == (2, 1) and torch.allclose(some(tokens).logits, together(tokens).logits[[2, 1]], atol=1e-6)
 
 
-def test_responses_are_changes_of_the_answers_under_single_swaps() -> None:
+def test_responses_are_changes_of_the_answers_under_single_interchanges() -> None:
     net = networks(2)
     random = np.random.default_rng(5)
     base, source = random.integers(4, size=(2, 3, 4))
@@ -256,14 +263,14 @@ def test_responses_are_changes_of_the_answers_under_single_swaps() -> None:
             assert np.allclose(got.reshape(3, 4, 5)[pair], expected, atol=1e-4)
 
 
-# ---------------------------------------------------------------------------------------------- training and its gates
+# ------------------------------------------------------------------------------------------ training and its criteria
 
 
-def test_swaps_are_of_a_variables_node_or_of_free_ones(taught: lessons.Lessons) -> None:
+def test_interchanges_are_of_a_variables_node_or_of_free_ones(taught: interchange_data.InterchangeData) -> None:
     shape = Shape(4, 12, 2, 4, 16)
     layouts = [layout.draw(taught.model, 5, shape, np.random.default_rng(seed)) for seed in range(3)]
     drawn = taught.interchange(400, np.random.default_rng(0))
-    nodes, aligned = training.swaps(layouts, taught, drawn, 0.6, np.random.default_rng(1), sets=True)
+    nodes, aligned = training.interchanged_nodes(layouts, taught, drawn, 0.6, np.random.default_rng(1), sets=True)
     assert 0.5 < aligned.mean() < 0.7
     for k, one in enumerate(layouts):
         for row in np.flatnonzero(aligned):
@@ -276,11 +283,11 @@ def test_swaps_are_of_a_variables_node_or_of_free_ones(taught: lessons.Lessons) 
         others = nodes[k][..., ~aligned]
         assert not others[~one.free].any() and (others.sum(axis=(0, 1, 2)) >= 1).all()
         assert (others.sum(axis=(0, 1, 2)) > 1).mean() > 0.3, "some rows swap many"
-    single, aligned = training.swaps(layouts, taught, drawn, 0.6, np.random.default_rng(1), sets=False)
+    single, aligned = training.interchanged_nodes(layouts, taught, drawn, 0.6, np.random.default_rng(1), sets=False)
     assert (single[..., ~aligned].sum(axis=(1, 2, 3)) == 1).all()
 
 
-def test_gates_of_a_network_that_answers_no_whatever_it_sees(taught: lessons.Lessons) -> None:
+def test_criteria_of_a_network_that_answers_no_whatever_it_sees(taught: interchange_data.InterchangeData) -> None:
     """Its figures are known without running it: right on every no, no interchange to yes, and no swap matters."""
     shape = Shape(4, 12, 2, 4, 16)
     net = Networks([0, 1], shape, vocabulary=5, length=5, classes=2, answers=[0])
@@ -289,25 +296,25 @@ def test_gates_of_a_network_that_answers_no_whatever_it_sees(taught: lessons.Les
         net.weights["norm"].zero_()
     layouts = [layout.draw(taught.model, 5, shape, np.random.default_rng(seed)) for seed in range(2)]
     readouts = {name: np.zeros((2, 12, size), dtype=np.float32) for name, size in taught.kinds.items()}
-    found = gates.measured(net, taught, layouts, readouts, seed=0)
+    found = criteria.measured(net, taught, layouts, readouts, seed=0)
     for one in found:
-        assert one.accuracy == 0.0, "the worse of telling inputs (all yes) and others (all no)"
+        assert one.accuracy == 0.0, "the worse of diagnostic inputs (all yes) and others (all no)"
         assert 0.5 < one.strictness < 0.65, "right wherever the base is a no"
         assert 0.4 < one.interchange < 0.6, "of those that change, half are to no"
         assert not one.passes(zoo.needed("plain"))
 
 
 def test_a_gate_with_nan_is_not_passed() -> None:
-    nothing = Gates(0.0, 0.0, 0.0, 0.0)
-    assert nothing.passes(nothing) and not Gates(1.0, float("nan"), 1.0, 1.0).passes(nothing)
+    nothing = Criteria(0.0, 0.0, 0.0, 0.0)
+    assert nothing.passes(nothing) and not Criteria(1.0, float("nan"), 1.0, 1.0).passes(nothing)
 
 
 def test_training_teaches_what_it_says_it_teaches() -> None:
-    """A minute would pass the gates; twelve seconds bring each loss far below what an untrained network has."""
+    """A minute would pass the criteria; twelve seconds bring each loss far below what an untrained network has."""
     job = next(job for job in zoo.by_preset("default").jobs("values", 0) if job.algorithm == "index")
     job = dataclasses.replace(job, count=1, recipe=dataclasses.replace(job.recipe, steps=250))
-    before = shelf.trained(dataclasses.replace(job, recipe=dataclasses.replace(job.recipe, steps=0))).gates[0]
-    after = shelf.trained(job).gates[0]
+    before = storage.trained(dataclasses.replace(job, recipe=dataclasses.replace(job.recipe, steps=0))).criteria[0]
+    after = storage.trained(job).criteria[0]
     assert before.readout < 0.6 and after.readout > 0.85
     assert after.accuracy > 0.95 and before.accuracy < 0.5
     assert after.interchange > before.interchange + 0.2
@@ -315,24 +322,24 @@ def test_training_teaches_what_it_says_it_teaches() -> None:
 
 def test_one_network_that_diverges_spoils_no_other_and_fails() -> None:
     job = small()
-    expected = shelf.trained(job)
-    net, layouts, taught = shelf._fresh(job)
+    expected = storage.trained(job)
+    net, layouts, taught = storage._fresh(job)
     with torch.no_grad():
         net.weights["qkv_0"][0] = float("nan")
     readouts = training.train(net, taught, layouts, job.recipe, seed=job.seed)
     for name, value in net.weights.items():
         assert torch.equal(value[1], expected.networks.weights[name][1]), name
         assert value[0].isnan().all(), "it is marked, even where it would have gone on"
-    broken, whole = gates.measured(net, taught, layouts, readouts, seed=job.seed + 1)
-    assert np.isnan(dataclasses.astuple(broken)).all() and not broken.passes(Gates(0, 0, 0, 0))
-    assert whole == expected.gates[1]
+    broken, whole = criteria.measured(net, taught, layouts, readouts, seed=job.seed + 1)
+    assert np.isnan(dataclasses.astuple(broken)).all() and not broken.passes(Criteria(0, 0, 0, 0))
+    assert whole == expected.criteria[1]
 
 
 def test_a_mimic_learns_to_be_mapped_and_only_a_mimic() -> None:
     """Residual streams that are a linear map of the targets' reach a loss of 0, and others do not."""
     targets = networks(2)
     tokens = torch.as_tensor(np.random.default_rng(0).integers(4, size=(64, 4)))
-    loss = mimicry.Mimicry(targets)
+    loss = impostors.ImpostorLoss(targets)
     with torch.no_grad():
         seen = targets(tokens).residual
         turn = torch.linalg.qr(torch.randn(2, 12, 12, generator=torch.Generator().manual_seed(0)))[0]
@@ -344,7 +351,7 @@ def test_a_mimic_learns_to_be_mapped_and_only_a_mimic() -> None:
     assert loss(turned, tokens).max() < 1e-9 and loss(noise, tokens).min() > 1.0
 
 
-# -------------------------------------------------------------------------------------------------------- on the shelf
+# ----------------------------------------------------------------------------------------------------------- storage
 
 
 @pytest.fixture
@@ -358,7 +365,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> zoo.Preset:
     return preset
 
 
-def same(a: zoo.Batch, b: zoo.Batch) -> bool:
+def same(a: zoo.TrainedNetworks, b: zoo.TrainedNetworks) -> bool:
     return all(torch.equal(v, b.networks.weights[n]) for n, v in a.networks.weights.items()) and all(
         np.array_equal(v, b.readouts[n]) for n, v in a.readouts.items()
     )
@@ -368,15 +375,15 @@ def test_an_interrupted_training_resumes_to_the_same_networks(
     tiny: zoo.Preset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    train = shelf.trained
+    train = storage.trained
 
-    def interrupted(job: zoo.Job, *args: Any, **more: Any) -> zoo.Batch:
+    def interrupted(job: zoo.Job, *args: Any, **more: Any) -> zoo.TrainedNetworks:
         calls.append(job.name)
         if len(calls) == 2:
             raise KeyboardInterrupt
         return train(job, *args, **more)
 
-    monkeypatch.setattr(shelf, "trained", interrupted)
+    monkeypatch.setattr(storage, "trained", interrupted)
     with pytest.raises(KeyboardInterrupt):
         zoo.train_zoo(tiny, "values")
     first = list(zoo.load_zoo(tiny, "values"))
@@ -390,7 +397,7 @@ def test_an_interrupted_training_resumes_to_the_same_networks(
     for batch in whole:
         anew = train(batch.job)
         assert same(anew, batch)
-        assert np.allclose(*([dataclasses.astuple(one) for one in part.gates] for part in (anew, batch)), atol=1e-6)
+        assert np.allclose(*([dataclasses.astuple(one) for one in part.criteria] for part in (anew, batch)), atol=1e-6)
     assert not list(place.glob("*tmp*")), "nothing half-written is left"
 
 
@@ -420,11 +427,11 @@ def test_what_a_linear_map_explains() -> None:
     net = Networks([0, 1], SHAPE, vocabulary=4, length=4, classes=5, answers=[1])
     other = Networks([5, 1], SHAPE, vocabulary=4, length=4, classes=5, answers=[1])
     tokens = algorithms.by_name("sorting").every(4)
-    itself, stranger = gates.explained(net, net, tokens), gates.explained(net, other, tokens)
+    itself, stranger = criteria.explained(net, net, tokens), criteria.explained(net, other, tokens)
     assert min(itself) > 1 - 1e-6 and stranger[1] > 1 - 1e-6 and 0 < stranger[0] < 0.98
     with torch.no_grad():
         net.weights["positions"][0] = float("nan")
-    assert np.isnan(gates.explained(net, other, tokens)[0]) and gates.explained(net, other, tokens)[1] > 1 - 1e-6
+    assert np.isnan(criteria.explained(net, other, tokens)[0]) and criteria.explained(net, other, tokens)[1] > 1 - 1e-6
 
 
 def test_plain_training_knows_nothing_of_the_algorithm(tiny: zoo.Preset) -> None:
@@ -432,7 +439,7 @@ def test_plain_training_knows_nothing_of_the_algorithm(tiny: zoo.Preset) -> None
     job = next(iter(tiny.jobs("plain", 0)))
     made = []
     for name in ("repeat", "count"):
-        _, layouts, taught = shelf._fresh(dataclasses.replace(job, algorithm=name))
+        _, layouts, taught = storage._fresh(dataclasses.replace(job, algorithm=name))
         net = Networks([3, 4], job.shape, vocabulary=5, length=5, classes=2, answers=taught.positions)
         training.train(net, taught, layouts, job.recipe, seed=0)
         made.append(net)
@@ -493,13 +500,13 @@ def test_the_commands(tiny: zoo.Preset, monkeypatch: pytest.MonkeyPatch, capsys:
     assert len(made["networks"]) == 4 and Path(made["path"]).is_dir()
     assert run(monkeypatch, "zoo", "train", "tiny", "-q") == 0
     text = capsys.readouterr().out
-    assert "permutation/count" in text and "0 of 4 networks pass the gates of 'values'" in text
+    assert "permutation/count" in text and "0 of 4 networks pass the criteria of 'values'" in text
     assert run(monkeypatch, "zoo", "list", "--json") == 0
     listed = {(row["zoo"], row["way"]): row for row in json.loads(capsys.readouterr().out)}
     assert listed["tiny", "values"]["trained"] == 4 and listed["default", "values"]["networks"] == 120
     assert run(monkeypatch, "zoo", "check", "tiny", "--json") == 2
     out = capsys.readouterr()
-    assert json.loads(out.out)["passed"] == 0 and "0 of 4 networks pass their gates, fewer than 90%" in out.err
+    assert json.loads(out.out)["passed"] == 0 and "0 of 4 networks pass their criteria, fewer than 90%" in out.err
     assert run(monkeypatch, "zoo", "train", "tiny", "--way", "label") == 2
     assert "no way to train is named 'label'; did you mean 'labels'" in capsys.readouterr().err
 

@@ -19,6 +19,7 @@ from congruity import interventions  # noqa: E402
 from congruity.errors import InputError, ModelError, TaskError  # noqa: E402
 from congruity.interventions import Resample  # noqa: E402
 from congruity.models import load_model  # noqa: E402
+from congruity.models.group import Batch  # noqa: E402
 from congruity.sampling.representation import represent  # noqa: E402
 from congruity.values import Edit, Examples, Queries, Site  # noqa: E402
 
@@ -157,7 +158,7 @@ def test_activations_equal_plain_hugging_face(architecture: str) -> None:
             for hook, short in names
         ]
         with torch.no_grad():
-            model.logits(torch.tensor([model.tokens(str(EXAMPLES.clean[row]))]), None, 1, None)
+            model.logits(Batch(torch.tensor([model.tokens(str(EXAMPLES.clean[row]))])))
         for handle in handles:
             handle.remove()
         for _, short in names:
@@ -220,7 +221,7 @@ def test_attributions_equal_central_differences_along_the_patch() -> None:
 
 
 @every_architecture
-@pytest.mark.parametrize("intervention", interventions.REGISTRY, ids=lambda one: one.name)
+@pytest.mark.parametrize("intervention", [one() for one in interventions.REGISTRY], ids=lambda one: one.name)
 def test_prefix_reuse_stacking_and_padding_change_no_number(architecture: str, intervention: Any) -> None:
     _, model = tiny.pair(architecture)
     shared, whole = model.bind(EXAMPLES, intervention), without_prefixes(model, intervention)
@@ -242,7 +243,7 @@ def test_prefix_reuse_stacking_and_padding_change_no_number(architecture: str, i
 @pytest.mark.parametrize(
     ("architecture", "intervention"),
     [(architecture, RESAMPLE) for architecture in tiny.ARCHITECTURES]
-    + [("llama", one) for one in interventions.REGISTRY if one.name != "resample"],
+    + [("llama", one()) for one in interventions.REGISTRY if one.name != "resample"],
 )
 def test_rows_and_order_of_prompts_only_permute_the_gram_matrix(architecture: str, intervention: Any) -> None:
     _, model = tiny.pair(architecture)
@@ -486,7 +487,7 @@ def test_the_background_is_what_the_site_does_on_all_prompts_where_inputs_differ
     assert len(np.unique(numbers)) == len(numbers), "prompts share no random numbers"
 
 
-@pytest.mark.parametrize("intervention", interventions.REGISTRY, ids=lambda one: one.name)
+@pytest.mark.parametrize("intervention", [one() for one in interventions.REGISTRY], ids=lambda one: one.name)
 def test_a_part_of_the_way_is_the_part_of_the_change_that_is_written(intervention: Any) -> None:
     """A patch in the last MLP moves the residual stream by exactly what is written there."""
     _, model = tiny.pair("llama")

@@ -91,7 +91,7 @@ def test_agrees_with_plain_hugging_face(name: str) -> None:
         new = other[f"z{site.layer}"][:, site.index * width : (site.index + 1) * width]
         group = next(g for g in range(len(bound.groups)) if i in bound.groups[g].rows)
         row = list(bound.groups[group].rows).index(i)
-        ours = bound._prepared[group].replacements[site.hook][row].unflatten(-1, (-1, width))
+        ours = bound.session.prepared(group).replacements[site.hook][row].unflatten(-1, (-1, width))
         assert close(ours[:, site.index].numpy(), new[-ours.shape[0] :]), "head output on the counterfactual"
         edited = plain.run(examples.clean[i], patch=(site.layer, site.index, new))
         for layer, (_, values) in enumerate(patched.layers):

@@ -12,11 +12,12 @@ import pytest
 from rich.console import Console
 
 import synthetic
-from congruity.comparison.sensitivity import examined
+from congruity._base import wording as written
+from congruity.comparison.compare import compared
 from congruity.distances import Procrustes
 from congruity.errors import InputError, UnknownNameError
 from congruity.report import html, plots, svg, text, wording
-from congruity.values import Behaviour, Comparison, EquivalentKL, Site
+from congruity.values import Behaviour, Comparison, EquivalentKL, PermutationTest, Site, Status, keynumbers
 from pages import HOSTILE, Reader
 
 SECTIONS = ("conclusions", "comparisons", "main-1", "checks", "timing", "provenance")
@@ -34,7 +35,7 @@ def control(main: Comparison) -> Comparison:
         a.take(np.arange(10), "first half"),
         a.take(np.arange(10, 20), "second half"),
         role="control",
-        p_value=None,
+        test=None,
         rho=None,
     )
 
@@ -141,7 +142,7 @@ def test_table_of_comparisons_matches_the_results(document: str, main: Compariso
         result = comparison.result
         assert row[:3] == [comparison.role, *result.names]
         score, low, high = map(float, re.findall(r"[\d.]+", row[3]))
-        for written, exact in (
+        for shown_value, exact in (
             (score, result.score),
             (low, result.interval[0]),
             (high, result.interval[1]),
@@ -149,7 +150,7 @@ def test_table_of_comparisons_matches_the_results(document: str, main: Compariso
             (float(row[5]), result.p_within[1]),
             (float(row[6]), result.separability),
         ):
-            assert written == pytest.approx(exact, abs=0.005)
+            assert shown_value == pytest.approx(exact, abs=0.005)
         assert row[9].startswith(result.verdict)
     assert shown[0][8] == "1.30"
     assert shown[1][7] == shown[1][8] == "-"  # no valid test, rho not known
@@ -158,11 +159,11 @@ def test_table_of_comparisons_matches_the_results(document: str, main: Compariso
 def test_key_numbers_checks_times_and_provenance_are_shown(reader: Reader, main: Comparison) -> None:
     shown, result = reader.visible, main.result
     for expected in (
-        wording.number(result.score),
-        wording.interval(result.interval),
-        f"equal sides would give {wording.number(result.expected_equal)}",
-        wording.number(result.separation, sign=True),
-        wording.p_equation(result.p_values["separability"]),
+        written.number(result.score),
+        written.interval(result.interval),
+        f"equal sides would give {written.number(result.expected_equal)}",
+        written.number(result.separation, sign=True),
+        written.p_equation(result.p_values["separability"]),
         "batch against single",
         "12.5 s",
         "2.50 \N{MULTIPLICATION SIGN} the floor",
@@ -195,10 +196,10 @@ def test_hostile_names_are_shown_as_text_everywhere() -> None:
     a = synthetic.fingerprint(HOSTILE, n=6, m=8, seed=1)
     b = synthetic.fingerprint(HOSTILE + "\x1b[31m\x00", n=6, m=8, shift=0.1, seed=2)
     hostile = synthetic.comparison(
-        a, b, note=HOSTILE, reason=HOSTILE, scope=HOSTILE, warnings=(HOSTILE,), provenance={HOSTILE: [HOSTILE]}
+        a, b, note=HOSTILE, reason=HOSTILE, warnings=(HOSTILE,), provenance={HOSTILE: [HOSTILE]}
     )
     page = html.page([hostile], title=HOSTILE, seconds={HOSTILE: 1.0}, conclusions=[HOSTILE])
-    for markup in (page, html.fragment(hostile.result)):
+    for markup in (page, html.fragment(hostile.result), hostile.result._repr_html_()):
         found = Reader(markup)
         assert found.path == []
         assert found.count("script") == found.count("img") == 0
@@ -238,11 +239,20 @@ def test_page_refuses_what_it_cannot_show(main: Comparison, control: Comparison)
         html.page([dataclasses.replace(main, a=edited)], title="t")
 
 
-@pytest.mark.parametrize("field", ["score", "interval", "intervals", "p_values", "p_within", "provenance"])
-def test_nan_is_refused_by_table_sentence_and_fragment(main: Comparison, field: str) -> None:
-    value = getattr(main.result, field)
-    bad = {"x": math.nan} if isinstance(value, dict) else (math.nan, 0.5) if isinstance(value, tuple) else math.nan
-    result = dataclasses.replace(main.result, **{field: bad})
+@pytest.mark.parametrize(
+    ("field", "bad"),
+    [
+        ("separability", math.nan),
+        ("p_within", (math.nan, 0.5)),
+        ("intervals", {"separation": (math.nan, 0.5)}),
+        ("test", PermutationTest(math.nan, {}, 1.0, 1e-4, 10000, False)),
+        ("tv_lower", math.inf),
+        ("rho", math.nan),
+        ("provenance", {"x": math.nan}),
+    ],
+)
+def test_nan_is_refused_by_table_sentence_and_fragment(main: Comparison, field: str, bad: object) -> None:
+    result = synthetic.changed(main.result, **{field: bad})
     for show in (html.fragment, text.verdict, lambda r: text.table([dataclasses.replace(main, result=r)])):
         with pytest.raises(InputError, match=field):
             show(result)
@@ -256,8 +266,11 @@ def test_fragment_is_compact_scoped_and_without_script(main: Comparison) -> None
     style = markup.partition("<style>")[2].partition("</style>")[0]
     assert all(rule.strip().startswith(".congruity-fragment") for rule in re.findall(r"([^{}]+)\{", style))
     assert found.visible.partition("{")[0].startswith(f"{main.result.names[0]} and {main.result.names[1]}")
-    assert main.result._repr_html_() == markup
-    bare = html.fragment(dataclasses.replace(main.result, table=None, side=(), p_value=None, rho=None, n_bases=None))
+    plain = Reader(main.result._repr_html_())
+    assert plain.path == [] and plain.count("svg") == plain.count("script") == plain.count("style") == 0
+    for key in main.result.key_numbers():
+        assert key.value in plain.visible and key.name in plain.visible and key.value in found.visible
+    bare = html.fragment(synthetic.changed(main.result, table=None, side=(), rho=None, test=None, n_bases=None))
     assert Reader(bare).count("svg") == 0 and "no valid test" in bare
 
 
@@ -270,35 +283,37 @@ def render(shown: object, width: int = 100) -> list[str]:
 
 def test_terminal_table_fits_and_shows_markup_as_text(main: Comparison, control: Comparison) -> None:
     long = synthetic.comparison(
-        synthetic.fingerprint("[bold]" + "a-very-long-model-name" * 4, n=5), p_value=0.0001, separation=0.5
+        synthetic.fingerprint("[bold]" + "a-very-long-model-name" * 4, n=5),
+        p_within=(0.75, 0.75),
+        test=PermutationTest(0.0001, {"separability": 0.0001}, 1.0, 1e-4, 10000, False),
     )
     lines = render(text.table([main, control, long]))
     assert max(map(len, lines)) <= 100
     joined = "\n".join(lines)
     assert "[bold]" in joined and "< .001" in joined and "…" not in joined
-    assert f"{wording.number(main.result.score)} {wording.interval(main.result.interval)}" in joined
+    assert f"{written.number(main.result.score)} {written.interval(main.result.interval)}" in joined
     with pytest.raises(InputError, match="no comparison"):
         text.table([])
 
 
 def test_terminal_sentence_is_plain_and_escaped(main: Comparison) -> None:
     result = dataclasses.replace(
-        main.result, names=("[red]a", "b"), reason="too few implementations", verdict="undecided"
+        main.result, names=("[red]a", "b"), reason="too few implementations", status=Status.NOT_SHOWN
     )
     assert render(text.verdict(result)) == ["[red]a and b: undecided. Too few implementations."]
 
 
 @pytest.mark.parametrize(
-    ("value", "written"),
+    ("value", "expected"),
     [(0.417, "0.42"), (0.0432, "0.043"), (0.9973, "0.997"), (1.0, "1.00"), (0.0, "0.00"), (-0.5, "\N{MINUS SIGN}0.50"),
      (12.34, "12.3"), (1234.5, "1234"), (2.1e-6, "2.1e-6"), (math.inf, "∞"), (None, "-"), (-0.0, "0.00")],
 )  # fmt: skip
-def test_numbers_are_written_honestly(value: float | None, written: str) -> None:
-    assert wording.number(value) == written
+def test_numbers_are_written_honestly(value: float | None, expected: str) -> None:
+    assert written.number(value) == expected
 
 
 @pytest.mark.parametrize(
-    ("p", "written"),
+    ("p", "expected"),
     [
         (0.0, "< .001"),
         (0.001, ".001"),
@@ -309,14 +324,14 @@ def test_numbers_are_written_honestly(value: float | None, written: str) -> None
         (1.0, "1.00"),
     ],
 )
-def test_p_values_are_written_as_in_papers(p: float, written: str) -> None:
-    assert wording.p_value(p) == written
+def test_p_values_are_written_as_in_papers(p: float, expected: str) -> None:
+    assert written.p_value(p) == expected
 
 
 def test_p_value_refuses_impossible_values() -> None:
     for p in (-0.1, 1.1, math.nan):
         with pytest.raises(InputError, match=r"\[0, 1\]"):
-            wording.p_value(p)
+            written.p_value(p)
 
 
 # ----------------------------------------------------------------------- rho, equivalent KL, sensitivity, paired edits
@@ -326,7 +341,7 @@ def test_p_value_refuses_impossible_values() -> None:
 def rich() -> Comparison:
     """A comparison of fingerprints with several kinds of implementations."""
     a, b = synthetic.stratified("model-a", seed=1), synthetic.stratified("model-b", seed=2, shift=0.08)
-    return Comparison(a, b, examined(a, b, Procrustes()))
+    return Comparison(a, b, compared(a, b, Procrustes()))
 
 
 def test_page_shows_rho_the_equivalent_kl_and_the_sensitivity(rich: Comparison) -> None:
@@ -338,9 +353,9 @@ def test_page_shows_rho_the_equivalent_kl_and_the_sensitivity(rich: Comparison) 
     figures = [attrs["class"].split()[0] for tag, attrs in found.elements if tag == "figure"]
     assert figures == ["heatmap", "strip", "sensitivity", "behaviour", "circuit", "curve"]
     for expected in (
-        f"rho = {wording.number(near.rho)} {wording.interval(near.interval)} (resample at KL 0.01): the two models are",
-        f"{wording.number(near.rho)} {wording.interval(near.interval)}, 95 %",
-        f"Equivalent KL {wording.number(equal.value)} {wording.interval((equal.low or 0, equal.high or 0))} nats",
+        f"rho = {written.number(near.rho)} {written.interval(near.interval)} (resample at KL 0.01): the two models are",
+        f"{written.number(near.rho)} {written.interval(near.interval)}, 95 %",
+        f"Equivalent KL {written.number(equal.value)} {written.interval((equal.low or 0, equal.high or 0))} nats",
         other.sentence,
         plots.CAPTIONS["sensitivity"],
         "KL that implementations were drawn to (nats)",
@@ -349,7 +364,7 @@ def test_page_shows_rho_the_equivalent_kl_and_the_sensitivity(rich: Comparison) 
     ):
         assert expected in found.visible, expected
     labels = [attrs["aria-label"] or "" for tag, attrs in found.elements if tag == "svg"]
-    assert any(f"resample at KL 0.003: {wording.number(other.points[1].score)}; " in label for label in labels)
+    assert any(f"resample at KL 0.003: {written.number(other.points[1].score)}; " in label for label in labels)
     assert any("with a share of B's implementations by another intervention: 0 %:" in label for label in labels)
 
 
@@ -362,7 +377,7 @@ def test_sensitivity_is_drawn_where_it_is_and_the_points_are_those_of_the_result
         drawn = next(x for x in left.lines if x.get_label() == ("C", "P1", "P2", "AUC")[k])
         expected = [(p.score, *p.p_within, p.separability)[k] for p in line]
         assert list(drawn.get_xdata()) == [0.003, 0.01, 0.03] and list(drawn.get_ydata()) == expected, of
-    gate = [x for x in left.lines if list(x.get_xdata()) == [rich.a.settings["gates"]["max_kl"]] * 2]
+    gate = [x for x in left.lines if list(x.get_xdata()) == [rich.a.sampling.gates.max_kl] * 2]
     assert len(gate) == 1 and left.get_xscale() == "log"
     both = next(x for x in right.lines if x.get_label() == "C, both sides")
     assert list(both.get_xdata()) == [0, 25, 50, 75, 100]
@@ -379,7 +394,7 @@ def test_sensitivity_is_drawn_where_it_is_and_the_points_are_those_of_the_result
 def test_paired_edits_are_said_and_stand_among_the_key_numbers() -> None:
     a = synthetic.stratified("model-a", seed=1)
     b = synthetic.repeated(a, "copy")
-    result = examined(a, b, Procrustes())
+    result = compared(a, b, Procrustes())
     (of_rho, _, of_pairs) = wording.details(result)
     assert "rho = " in of_rho and of_pairs.startswith("The same 12 edits in both models: paired distance 0.19, ")
     assert "times that of the unedited models; the partner is the nearest for 1.00 and 1.00 of them" in of_pairs
@@ -405,7 +420,7 @@ def test_an_equivalent_kl_outside_what_was_measured_is_a_bound(
     value: float | None, low: float | None, high: float | None, rhos: tuple[float, ...], written: tuple[str, str]
 ) -> None:
     where: Literal["below", "above"] = "below" if high is not None else "above"
-    assert wording.kl_range(EquivalentKL(value, low, high, (0.003, 0.03), rhos, "resample", where)) == written
+    assert keynumbers.kl_range(EquivalentKL(value, low, high, (0.003, 0.03), rhos, "resample", where)) == written
 
 
 def test_what_rho_shows_is_said(rich: Comparison) -> None:
@@ -495,3 +510,19 @@ def test_one_implementation_a_side_can_be_drawn() -> None:
     result = dataclasses.replace(one.result, table=table, side=one.result.names)
     lone = dataclasses.replace(one, result=result)
     assert plots.figure(lone, "strip") and "between" in plots.alternative(lone, "strip")
+
+
+def test_what_was_not_computed_is_said_and_never_shown_as_a_range(main: Comparison) -> None:
+    nothing = {"intervals": {}, "smallest_margin": None, "p_equivalence": None, "tv_lower": None, "test": None}
+    for change, why in (
+        ({"informative": False}, "all distances are equal"),
+        ({"independent": False}, "the draws are paired"),
+        ({}, "fewer than 3 independent units on a side"),
+    ):
+        result = synthetic.changed(main.result, **(nothing | change))
+        of_pair = dataclasses.replace(main, result=result)
+        page = Reader(html.page([of_pair], title="t")).visible
+        for shown in (page, Reader(html.fragment(result)).visible, Reader(result._repr_html_()).visible):
+            assert f"no interval: {why}" in shown and "no valid test" in shown
+            assert "would pass as equivalent" not in shown and "total variation at least" not in shown
+        assert "[" not in text.cells(of_pair)[3]

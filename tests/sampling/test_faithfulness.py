@@ -1,4 +1,4 @@
-"""Evidence for a circuit: a fake model in which everything has a closed form, tiny real ones, and brute force."""
+"""Faithfulness of a circuit: a fake model in which everything has a closed form, tiny real ones, and brute force."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from congruity._base.arrays import Floats
 from congruity.errors import InputError, NotApplicableError
-from congruity.sampling.faithfulness import PROPORTIONS, RESAMPLES, area, curve_sizes, evidence
-from congruity.values import Behaviour, Circuit, Edit, Evidence, Outputs, Scores, Site
+from congruity.sampling.faithfulness import PROPORTIONS, RESAMPLES, area, curve_sizes, measure_faithfulness
+from congruity.sampling.prepare import PreparedModel, Split
+from congruity.values import Behaviour, Circuit, Edit, Faithfulness, ModelCard, Outputs, Scores, Site
 
 SITES = tuple(Site(i, "module", f"m{i}") for i in range(40))
+CARD = ModelCard("additive", "0" * 64, "additive", "none", 40, 0, 0)
 ROWS = np.array([1, 4, 5, 9, 12, 13, 17, 20, 22, 23, 26, 29])
 
 
@@ -59,10 +61,21 @@ def circuit_of(bound: Additive, size: int = 6) -> Circuit:
     return Circuit(inside, pool, scores, 0.0, Behaviour(1.0, 1.0, 0.0, 8), ())
 
 
-def measured(bound: Additive, circuit: Circuit, **options: Any) -> Evidence:
-    unedited = Outputs(bound.metric(set(SITES)), np.zeros(32))
-    given: dict[str, Any] = {"sites": SITES, "intervention": Name(), "rows": ROWS, "unedited": unedited} | options
-    return evidence(bound, circuit, **given)  # type: ignore[arg-type]
+@dataclasses.dataclass(frozen=True)
+class Sited:
+    """A model of which only the sites matter."""
+
+    sites: tuple[Site, ...]
+    card: ModelCard = CARD
+
+
+def measured(
+    bound: Additive, circuit: Circuit, *, rows: Any = ROWS, sites: tuple[Site, ...] = SITES, **options: Any
+) -> Faithfulness:
+    unedited = Outputs(bound.metric(set(SITES)), np.zeros(len(bound.rest)))
+    parts = Split(np.arange(0), np.arange(0), rows)
+    prepared = PreparedModel(Sited(sites), None, bound, (), parts, unedited)  # type: ignore[arg-type]
+    return measure_faithfulness(prepared, circuit, intervention=Name(), **options)  # type: ignore[arg-type]
 
 
 # ----------------------------------------------------------------------------------------------------- closed form
@@ -147,8 +160,7 @@ def test_the_interval_is_as_wide_as_the_delta_method_says() -> None:
     rows = np.arange(400)
     bound = Additive(rng.uniform(0.5, 1.5, size=40) + rng.normal(size=(400, 40)), rng.normal(size=400))
     circuit = circuit_of(bound, size=15)
-    unedited = Outputs(bound.metric(set(SITES)), np.zeros(400))
-    found = measured(bound, circuit, rows=rows, unedited=unedited)
+    found = measured(bound, circuit, rows=rows)
     top, bottom = bound.metric(set(circuit.sites)) - bound.rest, bound.parts.sum(axis=1)
     error = np.std(top - found.faithfulness * bottom, ddof=1) / bottom.mean() / np.sqrt(400)
     low, high = found.faithfulness_interval

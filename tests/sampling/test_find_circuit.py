@@ -26,6 +26,7 @@ class Declared:
     """A finder of the user's own: the embedding first, which no registry knows."""
 
     name: str = "declared"
+    parameters: Any = dataclasses.field(default_factory=dict)
 
     def scores(self, model: Any, bound: Any, rows: Any = None) -> Scores:
         n = len(model.sites)
@@ -68,10 +69,11 @@ class Fake:
     def find(self) -> cg.Circuit:
         parts = prepare.split([f"p{i}" for i in range(32)], 0)
         model: Any = dataclasses.make_dataclass("M", ["sites", "card"])(self.sites, synthetic.fingerprint("fake").model)
+        unedited = Outputs(np.full(32, 3.0), np.zeros(32))
+        prepared = prepare.PreparedModel(model, None, self, (), parts, unedited)  # type: ignore[arg-type]
         return circuit.find_circuit(
-            model, self, finder=Declared(), intervention=Resample(), gates=Gates(), parts=parts,
-            unedited=Outputs(np.full(32, 3.0), np.zeros(32)), progress=silent,
-        )  # fmt: skip
+            prepared, finder=Declared(), intervention=Resample(), gates=Gates(), progress=silent
+        )
 
 
 @pytest.mark.parametrize("needed", [0, 1, 2, 5, 6, 7, 19, 34, 35, 36])

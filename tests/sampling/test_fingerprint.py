@@ -15,7 +15,7 @@ from congruity.errors import InputError, NotApplicableError, NotComparableError
 from congruity.interventions import Resample
 from congruity.sampling import implementations as implement
 from congruity.sampling import prepare
-from congruity.values import Behaviour, Edit, Gates
+from congruity.values import Behaviour, Edit, Gates, Method
 
 torch = pytest.importorskip("torch", reason="the light layer runs without PyTorch")
 tiny = pytest.importorskip("tiny", reason="needs transformers, of the models extra")
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_bytes(kind: str, tmp_path: Path, words: An
     assert first == again != other
     loaded = cg.Fingerprint.load(paths[0])
     assert loaded.digest == cg.Fingerprint.load(paths[1]).digest
-    assert loaded.settings["seed"] == 4 and loaded.save(tmp_path / "copy.safetensors").read_bytes() == first
+    assert loaded.sampling.seed == 4 and loaded.save(tmp_path / "copy.safetensors").read_bytes() == first
 
 
 def test_sites_and_pool_partition_the_sites_and_edits_stay_in_the_pool(
@@ -201,7 +201,7 @@ def test_a_control_is_edited_as_strongly_as_it_goes_and_says_so() -> None:
     budget = cg.Budget(kl=500.0, by="scale", share=0.9)
     control = cg.fingerprint(TASK, incapable_model(), n=3, require_task=False, gates=Gates(max_kl=50), budget=budget)
     assert len(control.strata) == 1 and 0 < (control.strata[0].kl or 0) < 500
-    assert control.settings["unreached"][0].startswith("resample at KL 500: a KL of 500 nats is above what all edits")
+    assert control.sampling.unreached[0].startswith("resample at KL 500: a KL of 500 nats is above what all edits")
 
 
 def test_an_incapable_side_is_not_applicable(side: cg.Fingerprint) -> None:
@@ -238,8 +238,8 @@ def test_unmatched_strength_and_settings_are_warned_of(side: cg.Fingerprint) -> 
         reached = [
             dataclasses.replace(i, behaviour=dataclasses.replace(i.behaviour, kl=kl)) for i in draws.implementations
         ]
-        settings = {**side.settings, "finder": finder}
-        return dataclasses.replace(draws, implementations=tuple(reached), settings=settings)
+        sampling = dataclasses.replace(side.sampling, finder=Method(finder))
+        return dataclasses.replace(draws, implementations=tuple(reached), sampling=sampling)
 
     result = cg.compare(side, at(3 * side.mean_kl, "declared"), distance="procrustes")
     assert any("not sampled at matched strength" in w for w in result.warnings)
@@ -263,7 +263,7 @@ def test_an_extended_fingerprint_is_the_one_that_would_have_been_made_at_once(si
     longer = cg.fingerprint(TASK, model, n=6, budget=BUDGET, extend=few)
     assert longer.implementations[: len(few.implementations)] == few.implementations
     assert [i.edit for i in longer.implementations] == [i.edit for i in side.implementations]
-    assert np.abs(longer.grams - side.grams).max() <= 1e-6 and longer.settings == side.settings
+    assert np.abs(longer.grams - side.grams).max() <= 1e-6 and longer.sampling == side.sampling
     assert longer.circuit == few.circuit and longer.checks == few.checks
 
 
@@ -282,13 +282,13 @@ def test_only_the_same_model_and_settings_extend_a_fingerprint(side: cg.Fingerpr
 def test_models_are_compared_until_decided_and_no_implementation_is_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     models = [tiny.module_model(tiny.net(k, strength=0.3), name=f"net-{k}") for k in (0, 1)]
     drawn: list[tuple[str, int]] = []
-    original = implement.draw
+    original = implement.site_order
 
     def counted(circuit: Any, index: int, *, model: str, **rest: Any) -> Any:
         drawn.append((model, index))
         return original(circuit, index, model=model, **rest)
 
-    monkeypatch.setattr(implement, "draw", counted)
+    monkeypatch.setattr(implement, "site_order", counted)
     found = cg.compare(*models, task=TASK, looks=(5, 7), distance="cka", margin=0.01, budget=BUDGET)
     plan = found.provenance["looks"]
     assert plan["plan"] == [5, 7] and found.n[0] == plan["reached"]

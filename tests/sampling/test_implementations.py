@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 import congruity as cg
 import synthetic
-from congruity._base.progress import silent
 from congruity.errors import InputError, NotApplicableError
 from congruity.interventions import Mean, Resample
-from congruity.sampling import implementations as implement
 from congruity.sampling import strength as tuning
+from congruity.sampling.implementations import Sampler
+from congruity.sampling.prepare import PreparedModel, Split
+from congruity.sampling.recipe import Recipe
 from congruity.values import Behaviour, Circuit, Edit, Gates, Outputs, Scores, Site, Stratum
 
 SITES = tuple(Site(i, "module", f"m{i}") for i in range(40))
@@ -53,16 +54,18 @@ def circuit(pool: Sequence[Site] = SITES) -> Circuit:
     return Circuit((), tuple(pool), scores, 0.0, Behaviour(1.0, 3.0, 0.0, 4), ())
 
 
+def sampler(bound: Any, pool: Sequence[Site] = SITES, **options: Any) -> Sampler:
+    unedited = Outputs(np.full(8, 3.0), np.zeros(8))
+    prepared = PreparedModel(MODEL, None, bound, (), Split(np.arange(0), TUNED, MEASURED), unedited)  # type: ignore[arg-type]
+    return Sampler(prepared, circuit(pool), Recipe(**options), Resample())
+
+
 def sample(
-    bound: Additive, kl: float = 0.01, n: int = 8, *, gates: Gates | None = None, **options: Any
-) -> list[cg.Implementation]:
-    given = {
-        "n": n, "kl": kl, "intervention": Resample(), "budget": cg.Budget(kl=kl), "gates": gates or Gates(),
-        "unedited": Outputs(np.full(8, 3.0), np.zeros(8)), "tuned": TUNED, "measured": MEASURED, "seed": 0,
-        "progress": silent,
-    }  # fmt: skip
-    pool = options.pop("pool", SITES)
-    return [item for item, _ in implement.implementations(MODEL, bound, circuit(pool), **(given | options))]
+    bound: Additive, kl: float = 0.01, n: int = 8, *, known: Sequence[cg.Implementation] = (), skipped: Any = None,
+    **options: Any,
+) -> list[cg.Implementation]:  # fmt: skip
+    one = sampler(bound, **({"n": n, "budget": cg.Budget(kl=kl)} | options))
+    return [item for item, _ in one.draw(kl, known, skipped)]
 
 
 def even(each: float = 0.0005) -> Additive:
@@ -82,14 +85,14 @@ def test_a_search_by_number_ends_within_the_tolerance_or_could_not(
     costs: list[float], target: float, tolerance: float
 ) -> None:
     sites = [Site(i, "module", f"m{i}") for i in range(len(costs))]
-    search = tuning.ByNumber(sites, "resample").towards(target, tolerance)
+    search = tuning.ByNumber(sites, "resample", kl=target, tolerance=tolerance)
     for _ in range(50):
         if search.finished:
             break
-        search.tell(Behaviour(1.0, 1.0, sum(costs[s.layer] for s in search.edit.sites), 4))
+        search.tell(Behaviour(1.0, 1.0, sum(costs[s.layer] for s in search.ask().sites), 4))
     assert search.finished
     if not search.trouble:
-        reached = sum(costs[s.layer] for s in search.edit.sites)
+        reached = sum(costs[s.layer] for s in search.ask().sites)
         assert abs(reached - target) <= tolerance * target * (1 + 1e-9)
         # a brute force over this order: every site before the last that was left out jumps over the target
         kept = []
@@ -97,9 +100,9 @@ def test_a_search_by_number_ends_within_the_tolerance_or_could_not(
             if site in search.skipped:
                 continue
             kept.append(site)
-            if len(kept) == len(search.edit.sites):
+            if len(kept) == len(search.ask().sites):
                 break
-        assert tuple(kept) == search.edit.sites
+        assert tuple(kept) == search.ask().sites
     elif "below what one edit costs" in search.trouble:
         assert min(costs) > target
     elif "jumps over" in search.trouble:
@@ -112,13 +115,13 @@ def test_a_search_by_number_ends_within_the_tolerance_or_could_not(
 def test_a_search_by_scale_reaches_every_strength_up_to_the_whole(
     target: float, power: float, tolerance: float
 ) -> None:
-    search = tuning.ByScale(SITES[:3], "resample").towards(target, tolerance)
-    small = tuning.ByScale((), "weight-noise", start=0.01).towards(target, tolerance)
+    search = tuning.ByScale(SITES[:3], "resample", kl=target, tolerance=tolerance)
+    small = tuning.ByScale((), "weight-noise", kl=target, tolerance=tolerance, start=0.01)
     for one in (search, small):
         while not one.finished:
-            one.tell(Behaviour(1.0, 1.0, one.edit.scale**power, 4))
-        assert not one.trouble and abs(one.edit.scale**power - target) <= tolerance * target
-    too_much = tuning.ByScale(SITES[:3], "resample").towards(1.5, tolerance)
+            one.tell(Behaviour(1.0, 1.0, one.ask().scale ** power, 4))
+        assert not one.trouble and abs(one.ask().scale ** power - target) <= tolerance * target
+    too_much = tuning.ByScale(SITES[:3], "resample", kl=1.5, tolerance=tolerance)
     too_much.tell(Behaviour(1.0, 1.0, 1.0, 4))
     assert too_much.trouble == "KL 1.5 was not reached: all the way gives 1"
 
@@ -145,9 +148,9 @@ def test_many_sites_that_jump_do_not_end_a_search() -> None:
     sites = [Site(i, "module", f"m{i}") for i in range(270)]
     for seed in range(20):
         order = [sites[i] for i in np.random.default_rng(seed).permutation(270)]
-        search = tuning.ByNumber(order, "resample").towards(0.01, 0.1)
+        search = tuning.ByNumber(order, "resample", kl=0.01, tolerance=0.1)
         while not search.finished:
-            search.tell(Behaviour(1.0, 1.0, sum(0.5 if s.layer % 2 else 0.0005 for s in search.edit.sites), 4))
+            search.tell(Behaviour(1.0, 1.0, sum(0.5 if s.layer % 2 else 0.0005 for s in search.ask().sites), 4))
         assert not search.trouble and all(s.layer % 2 for s in search.skipped)
 
 
@@ -285,7 +288,7 @@ def test_a_fingerprint_holds_several_strengths_and_interventions_and_gives_each_
         made.at(Stratum("zero", 1.0))
     far = cg.fingerprint(task, model, n=3, budget=cg.Budget(kl=(0.005, 50.0), by="scale"))
     assert [str(s) for s in far.strata] == ["resample at KL 0.005"]
-    assert far.settings["unreached"][0].startswith("resample at KL 50: a KL of 50 nats is above what all edits")
+    assert far.sampling.unreached[0].startswith("resample at KL 50: a KL of 50 nats is above what all edits")
     with pytest.raises(NotApplicableError, match="a KL of 50 nats is above what all edits together reach"):
         cg.fingerprint(task, model, n=3, budget=cg.Budget(kl=50.0, by="scale"))
     few = cg.fingerprint(task, model, n=3, budget=budget, intervention=both)
@@ -305,7 +308,7 @@ def test_a_circuit_given_is_used_and_another_models_edits_are_repeated() -> None
     assert small.circuit == half and all(set(i.edit.sites) <= set(half.pool) for i in small.implementations)
     paired = cg.fingerprint(task, models[1], edits_of=first)
     assert [i.edit for i in paired.admitted] == [i.edit for i in first.admitted]
-    assert paired.settings["edits_of"] == first.digest and paired.admitted[0].target_kl is None
+    assert paired.sampling.edits_of == first.digest and paired.admitted[0].target_kl is None
     plain = cg.fingerprint(task, models[0], edits_of=first)
     assert np.allclose(plain.grams, first.grams, atol=1e-7), "its own edits give its own implementations"
     other: Any = tiny.TorchModule(

@@ -141,7 +141,7 @@ def test_what_the_demo_says_and_writes() -> None:
     assert f"a against b: C = {comparisons[0].result.score:.2f}" in lines[1] and "rho = 1.30" in lines[1]
     assert "rho = unknown" in lines[2] and demo.main_queries(result) == 30
     noisy = [
-        dataclasses.replace(c, result=dataclasses.replace(c.result, score=s))
+        dataclasses.replace(c, result=synthetic.changed(c.result, p_within=(1 - s / 2, 1 - s / 2)))
         for c, s in zip(comparisons, (1, 1, 0.2, 0), strict=True)
     ]
     assert len(demo.conclusions(dataclasses.replace(result, comparisons=tuple(noisy)))) == len(lines) + (

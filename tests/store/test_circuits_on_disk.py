@@ -18,10 +18,12 @@ from congruity import finders
 from congruity.errors import InputError, StoreError, UnknownNameError
 from congruity.finders import Declared, Random
 from congruity.store.circuits import Declaration, available, node_name, parse, to_mib
-from congruity.values import Circuit, Evidence, ModelCard, Scores, Site
+from congruity.values import Circuit, Faithfulness, ModelCard, Scores, Site
 
 CARD = ModelCard("gpt2", "0" * 64, "gpt2", "transformer-lens", 4, 6, 48)
-EVIDENCE = Evidence(3.0, -3.0, 0.9, (0.8, 1.0), 0.1, (0.0, 0.2), (0.1, 0.2), 1 / 3, ((0, 0.0), (28, 1.0)), 0.7, 0.3, 50)
+EVIDENCE = Faithfulness(
+    3.0, -3.0, 0.9, (0.8, 1.0), 0.1, (0.0, 0.2), (0.1, 0.2), 1 / 3, ((0, 0.0), (28, 1.0)), 0.7, 0.3, 50
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,8 @@ from safetensors.numpy import save_file
 import congruity as cg
 import synthetic
 from congruity._base import cache, files
+from congruity._base.artifact import contents
+from congruity.distances import Ridge
 from congruity.errors import CongruityError, StoreError
 from congruity.store import fingerprints as store
 from congruity.values import DistanceTable
@@ -33,8 +35,8 @@ def header_end(content: bytes) -> int:
 
 def rewritten(path: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
     """Return a file whose JSON header went through ``change``, with the arrays as they were."""
-    metadata, arrays = store._read(path)
-    header = json.loads(metadata["congruity"])
+    text, arrays = contents(path)
+    header = json.loads(text)
     header = change(header) or header
     save_file(arrays, path, metadata={"congruity": json.dumps(header)})
     return path
@@ -89,16 +91,24 @@ def test_a_flipped_bit_anywhere_is_refused(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda h: h.update(schema=99), "written under fingerprint schema 99, this congruity reads schema 2"),
+        (lambda h: h.update(schema=99), "written under fingerprint schema 99, this congruity reads schema 2 and 3"),
         (lambda h: h.update(accuracy=1.0), "does not match its own digest, so it was edited"),
-        (lambda h: h["settings"].update(seed=7), "does not match its own digest"),
+        (lambda h: h["sampling"].update(seed=7), "does not match its own digest"),
+        (lambda h: h["sampling"].update(given=["n"]), "does not match its own digest"),
+        (lambda h: h.update(schema=2), "the fingerprint is damaged"),
+        (lambda h: h.update(schema=1), "written under fingerprint schema 1, this congruity reads schema 2 and 3"),
         (lambda h: h["implementations"][0]["behaviour"].update(kl=0.0), "does not match its own digest"),
         (lambda h: h.pop("schema") and None, "header is damaged"),
         (lambda h: [1, 2], "header is damaged"),
         (lambda h: h.pop("model") and None, "the fingerprint is damaged"),
-        (lambda h: h["circuit"].update(sites=[10_000]), "the fingerprint is damaged"),
+        (lambda h: h["circuit"].update(sites=[10_000]), r"circuit\.sites\[0\] is 10000; expected a number below"),
+        (lambda h: h["circuit"].update(sites=[-1]), r"damaged \(circuit\.sites\[0\] is -1; expected a number below"),
+        (lambda h: h["sampling"].update(seed="7"), r"damaged \(sampling\.seed is '7'; expected a whole number"),
+        (lambda h: h["sampling"].update(source="luck"), "expected one of 'edits', 'weights'"),
+        (lambda h: h["implementations"][1].pop("base") and None, r"damaged \(implementations\[1\]\.base is missing\)"),
+        (lambda h: h["implementations"][1].update(admitted=1), "expected true or false"),
         (lambda h: h["queries"].update(ids=["q0"]), "the fingerprint is damaged"),
-        (lambda h: h["model"].update(colour="red"), "the fingerprint is damaged"),
+        (lambda h: h["model"].update(colour="red"), r"damaged \(model\.colour is no field of ModelCard\)"),
         pytest.param(lambda h: h.pop("digest") and None, "damaged|digest"),
         pytest.param(lambda h: h["circuit"].update(curve=[[1]]), "damaged"),
     ],
@@ -110,11 +120,13 @@ def test_an_edited_header_is_refused(path: Path, change: Callable[[Any], Any], m
     one_sentence(error, path)
 
 
-@pytest.mark.parametrize(("what", "value"), [("grams", np.nan), ("clean_gram", np.inf), ("score_values", np.nan)])
+@pytest.mark.parametrize(
+    ("what", "value"), [("grams", np.nan), ("clean_gram", np.inf), ("circuit.scores.values", np.nan)]
+)
 def test_numbers_that_are_none_are_refused(path: Path, what: str, value: float) -> None:
-    metadata, arrays = store._read(path)
+    text, arrays = contents(path)
     arrays[what].flat[0] = value
-    save_file(arrays, path, metadata=metadata)
+    save_file(arrays, path, metadata={"congruity": text})
     with pytest.raises(StoreError, match="holds NaN or infinity"):
         cg.Fingerprint.load(path)
 
@@ -195,17 +207,18 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, place: s
 def test_tables_read_back_equal(tmp_path: Path, bounds: bool) -> None:
     values = np.array([[0.0, 0.5], [0.25, 0.0]])
     ends = {"lower": values * 0.9, "upper": values * 1.1} if bounds else {}
-    table = DistanceTable("spectral", values, ("a", "b"), **ends, parameters={"tol": 1e-3})
+    table = DistanceTable("spectral", values, ("a", "b"), **ends, parameters={"tol": 1e-3}, traits=Ridge.traits)
     path = store.save_table(table, tmp_path / "t.safetensors")
     loaded = store.load_table(path)
     assert loaded.measure == "spectral" and loaded.labels == ("a", "b") and loaded.parameters == {"tol": 1e-3}
+    assert loaded.traits == Ridge.traits and loaded.traits.range[1] == float("inf")
     assert np.array_equal(loaded.values, values) and (loaded.lower is not None) is bounds
     assert store.save_table(loaded, tmp_path / "u.safetensors").read_bytes() == path.read_bytes()
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(StoreError, match="truncated"):
         store.load_table(path)
     save_file({"values": values[:1]}, path, metadata={"congruity": json.dumps({"measure": "x"})})
-    with pytest.raises(StoreError, match="the distance table is damaged"):
+    with pytest.raises(StoreError, match="the distance table's header is damaged"):
         store.load_table(path)
 
 

@@ -91,7 +91,7 @@ def test_bad_options_of_ioi(options: dict[str, Any], message: str) -> None:
         cg.tasks.ioi(**options)
 
 
-@pytest.mark.parametrize("task", tasks.REGISTRY, ids=lambda t: t.name)
+@pytest.mark.parametrize("task", [task() for task in tasks.REGISTRY], ids=lambda t: t.name)
 def test_every_registered_task_keeps_the_contract(task: Any) -> None:
     made = tasks.by_name(task.name, n=16, seed=2)
     examples = made.examples(lambda word: True)

@@ -24,7 +24,7 @@ from congruity.theory.alignment import Alignment
 from congruity.theory.chain import Chain, best_link, column_norm, link
 from congruity.theory.circuits import Circuits
 from congruity.theory.interpretation import alignment_count, every_alignment, implementations
-from congruity.theory.queries import Interchanges, Settings
+from congruity.theory.queries import HardInterventions, Interchanges
 from congruity.theory.tables import domains, from_json, tabulated, to_json
 
 BITS = {"a": (0, 1), "b": (0, 1)}
@@ -206,7 +206,7 @@ def test_setting_cells_reaches_states_that_no_input_brings_about() -> None:
     high = CausalModel({"x": (0, 1)}, {"m": lambda x: x, "y": lambda m: m}, ("y",))
     alignment = Alignment({"m": ("p", "q"), "y": ("y",)}, {"m": lambda p, q: p})
     assert abstraction_error(low, high, alignment, Interchanges.every(high)).exact
-    set_ = Settings.every(low, alignment, domains(low), ["m"])
+    set_ = HardInterventions.every(low, alignment, domains(low), ["m"])
     found = abstraction_error(low, high, alignment, set_)
     assert found.mean == pytest.approx(0.5) and found.counterexample is not None
     assert found.counterexample.query["set"] in ({"p": 0, "q": 1}, {"p": 1, "q": 0})

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Array = Any  # an array of any namespace with the array API: NumPy, PyTorch on any device
 
 
 def frozen(array: object, *, dtype: Any = np.float64) -> NDArray[Any]:

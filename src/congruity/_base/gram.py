@@ -5,7 +5,7 @@ from __future__ import annotations
 from array_api_compat import array_namespace
 
 from congruity._base import checks as _checks
-from congruity.distances.gram import Array
+from congruity._base.arrays import Array
 
 
 def standard_gram(gram: Array, *, center: bool = True, normalize: bool = True, name: str = "gram") -> Array:

@@ -1,9 +1,10 @@
-"""Look a name up in one explicit tuple of named things."""
+"""Names in one explicit tuple of named things, and the hyper-parameters of one of them."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from congruity.errors import UnknownNameError
 
@@ -22,3 +23,21 @@ def lookup(what: str, name: str, registry: Sequence[NamedT]) -> NamedT:
         if member.name == name:
             return member
     raise UnknownNameError(what, name, [member.name for member in registry])
+
+
+def parameters_of(thing: Any) -> dict[str, Any]:
+    """Return the hyper-parameters of a dataclass: {field: value} of what its constructor takes.
+
+    Fields whose names begin with "_" are no hyper-parameters. What is no dataclass has none.
+
+    >>> @dataclasses.dataclass
+    ... class Ridge:
+    ...     alpha: float = 0.5
+    ...     _solved: int = 0
+    >>> parameters_of(Ridge())
+    {'alpha': 0.5}
+    """
+    if not dataclasses.is_dataclass(thing):
+        return {}
+    fields = (field for field in dataclasses.fields(thing) if field.init and not field.name.startswith("_"))
+    return {field.name: getattr(thing, field.name) for field in fields}

@@ -1,4 +1,4 @@
-"""The command that finds a circuit and measures what speaks for it."""
+"""The command that finds a circuit and measures its faithfulness."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def circuit(
     quiet: Quiet = False,
 ) -> None:
     """Find the sites that a task needs, and measure what they recover alone."""
-    from congruity import finders, interventions, tasks
+    from congruity import finders, interventions, pipeline, tasks
     from congruity._base import files
     from congruity._base.clock import Clock
     from congruity.models import load_model
     from congruity.report import circuit_figures, circuit_page
-    from congruity.sampling import discover as discovery
+    from congruity.sampling.discover import settings as found_how
     from congruity.store.circuits import to_mib
     from congruity.values import Gates
 
@@ -46,7 +46,7 @@ def circuit(
     with progress_bars(quiet) as progress:
         with clock("load"):
             loaded = load_model(model, revision=revision, device=device)
-        found = discovery.discover(
+        found = pipeline.discover(
             chosen,
             loaded,
             finder=found_by,
@@ -57,9 +57,7 @@ def circuit(
             progress=progress,
             clock=clock,
         )
-    settings = discovery.settings(
-        chosen, finder=found_by, intervention=written, gates=gates, seed=seed, n_random=random
-    )
+    settings = found_how(chosen, finder=found_by, intervention=written, gates=gates, seed=seed, n_random=random)
     shown = circuit_figures.Found(found, loaded.card, chosen.name, settings)
     # every byte is made before the first is written
     page = circuit_page.page(shown).encode()

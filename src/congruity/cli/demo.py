@@ -18,9 +18,10 @@ from congruity._base.digest import digest
 from congruity._base.progress import Progress, silent
 from congruity._base.versions import versions
 from congruity.cached import Runner, titled
-from congruity.comparison.sensitivity import examined
+from congruity.comparison.compare import compared
+from congruity.comparison.reference import rank_among
 from congruity.errors import InputError, NotApplicableError
-from congruity.inference import standing
+from congruity.inference import EstimateSettings
 from congruity.interventions import Resample
 from congruity.protocols import Distance
 from congruity.sampling.weight_copies import kl_of_rows
@@ -92,7 +93,7 @@ def run_demo(
     if n < 4:
         raise InputError(f"demo: n = {n} implementations cannot be halved for the control; ask for at least 4")
     runner = Runner(ioi(n=n_prompts, seed=seed), seed, use_cache, progress)
-    measure = distance or distances.Spectral()
+    measure = distances.chosen(distance)
     a = runner.fingerprint(A, n=n)
     noise, noise_behaviour = _noise_inside_gates(runner)
     noisy = runner.fingerprint(f"{A}+noise={noise:g}", n=n)  # before B: its model is still loaded
@@ -125,13 +126,12 @@ def conclusions(result: DemoResult) -> list[str]:
     """Say in plain words what may and may not be concluded from the demo."""
     main, same, noisy, random = (comparison.result for comparison in result.comparisons)
     known = all(comparison.result.rho is not None for comparison in result.comparisons)
-    placed = standing(main, equivalent=[same, noisy], different=[random]) if known else None
+    placed = rank_among(main, equivalent=[same, noisy], different=[random]) if known else None
     lines = [
         f"One trained network a side: every statement is about these two networks, on these {main_queries(result)} "
         "prompts, read at the last token, and not about their families or training procedures.",
-        f"{main.names[0]} against {main.names[1]}: C = {main.score:.2f} with 95 % interval {main.interval[0]:.2f} to "
-        f"{main.interval[1]:.2f}; rho = {_number(main.rho)} (distance between the unedited models over the radius of "
-        "their own implementations).",
+        f"{main.names[0]} against {main.names[1]}: C = {main.score:.2f} {_interval(main.interval)}; rho = "
+        f"{_number(main.rho)} (distance between the unedited models over the radius of their own implementations).",
         f"The ends of the scale here: against itself C = {same.score:.2f}; a behaviour-preserving noisy copy "
         f"C = {noisy.score:.2f}, rho = {_number(noisy.rho)}; random weights "
         f"C = {random.score:.2f}, rho = {_number(random.rho)}.",
@@ -158,6 +158,10 @@ def main_queries(result: DemoResult) -> int:
     return len(result.comparisons[0].a.queries.ids)
 
 
+def _interval(found: tuple[float, float] | None) -> str:
+    return "without an interval" if found is None else f"with 95 % interval {found[0]:.2f} to {found[1]:.2f}"
+
+
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2f}"
 
@@ -166,7 +170,7 @@ def _judged(runner: Runner, a: Fingerprint, b: Fingerprint, measure: Distance) -
     """Return the verdict on a pair, from the cached distance tables or new ones."""
     progress = titled(runner.progress, f"{a.model.name} / {b.model.name}")
     with runner.clock("estimate"):
-        return examined(a, b, measure, seed=runner.seed, progress=progress, make=runner.table)
+        return compared(a, b, measure, EstimateSettings(seed=runner.seed), progress=progress, make=runner.table)
 
 
 def _noise_inside_gates(runner: Runner) -> tuple[float, Behaviour]:

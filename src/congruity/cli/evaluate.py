@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,40 +13,47 @@ from congruity.cli.output import print_json, print_rows
 from congruity.cli.progress import progress_bars
 
 if TYPE_CHECKING:
-    from congruity.evaluation import Evaluation, Interpretation, Share, Swappable
+    from congruity.evaluation import Evaluation, Interpretation, Share
+    from congruity.protocols import Model
     from congruity.theory import CausalModel
 
 _MODELS = (
     "zoo:PRESET/WAY/NETWORK (names: congruity zoo check PRESET), rasp:FAMILY/ALGORITHM (compiled), a causal model in "
-    "FILE.json, or FILE.py:NAME, a PyTorch module or a function that returns one."
+    "FILE.json, FILE.py:NAME (a PyTorch module or a function that returns one), or a language model: a name, a folder, "
+    "a .gguf file or a hub id"
 )
 
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(help=_MODELS)],
+    model: Annotated[str, typer.Argument(help=f"{_MODELS}.")],
     against: Annotated[str, typer.Option(help="rasp:FAMILY/ALGORITHM, or FILE.json: a causal model and an alignment.")],
     site: Annotated[
-        list[str] | None, typer.Option(help="Of FILE.py:NAME: a submodule that may be swapped, PATH or PATH:HEADS.")
+        list[str] | None,
+        typer.Option(help="A site that may be interchanged; of FILE.py:NAME a submodule, PATH or PATH:HEADS."),
     ] = None,
-    pairs: Annotated[int, typer.Option(min=10, help="Swaps for each reported share.")] = 1000,
-    random: Annotated[int, typer.Option(min=0, help="Random alignments of the same size beside it.")] = 99,
+    pairs: Annotated[int, typer.Option(min=10, help="Interchanges for each reported share.")] = 1000,
+    random: Annotated[int, typer.Option(min=0, help="Random alignments of the same size to compare with.")] = 99,
     seed: Seed = 0,
     json_output: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Swap what stands for each variable of an interpretation, and compare with what its causal model answers."""
+    """Interchange what stands for each variable of an interpretation; compare with what its causal model answers."""
     from congruity.evaluation import evaluate as measure
 
     interpretation = _interpretation(against)
-    network = _network(model, interpretation, site or [])
+    network, sites = _model(model, interpretation, site or []), site or []
+    of_file = model.rpartition(":")[0].endswith(".py")  # there --site has said already what the sites are
+    among = [] if of_file else sites
     with progress_bars(quiet) as progress:
-        found = measure(network, interpretation, pairs=pairs, n_random=random, seed=seed, progress=progress)
-        beside = _beside(against, network, seed, progress)
+        found = measure(
+            network, interpretation, sites=among, pairs=pairs, n_random=random, seed=seed, progress=progress
+        )
+        known = _distances(against, network, seed, progress)
     if json_output:
-        print_json(dataclasses.asdict(found) | {"implementations": beside})
+        print_json(found.to_dict() | {"implementations": known})
         return
-    _show(found, beside)
+    _show(found, known)
 
 
 def _interpretation(against: str) -> Interpretation:
@@ -69,41 +75,43 @@ def _interpretation(against: str) -> Interpretation:
         raise InputError(f"{against}: not UTF-8 text") from None
 
 
-def _network(spec: str, interpretation: Interpretation, sites: list[str]) -> Swappable:
+def _model(spec: str, interpretation: Interpretation, sites: list[str]) -> Model:
+    """Return the network that a user names: one whose algorithm is known, a module of a file, or a language model."""
     from congruity._base.optional import require
-    from congruity.errors import InputError
+    from congruity.errors import InputError, UnknownNameError
 
-    module = require("congruity.known.networks.interchangeable", "congruity[models]", "evaluate").SwappableModule
-    width, outputs = len(interpretation.model.inputs), len(interpretation.model.outputs)
+    require("torch", "congruity[models]", "evaluate")
     if spec.startswith("zoo:"):
         return _of_zoo(spec)
     if spec.startswith("rasp:"):
-        from congruity.known.networks.compiled import Compiled
+        from congruity.known.networks.compiled import compiled_network
         from congruity.known.networks.tracr import compiled
 
-        family, algorithm = _names(spec)
-        net: Any = Compiled(compiled(family, algorithm, width))
-        heads = {f"blocks.{i}.attn.z": len(block.attn.query) for i, block in enumerate(net.layers)}
-        chosen = heads | {f"blocks.{i}.mlp": 1 for i in range(len(net.layers))}
-    elif spec.endswith(".json"):
-        from congruity.known.networks.causal import CausalNetwork
+        return compiled_network(compiled(*_names(spec), len(interpretation.model.inputs)), spec)
+    if spec.endswith(".json"):
+        return _of_causal_model(spec, interpretation)
+    if spec.rpartition(":")[0].endswith(".py"):
+        return _of_file(spec, sites)
+    from congruity.models import load_model
 
-        model = _interpretation(spec).model
-        if list(model.inputs) != list(interpretation.model.inputs):
-            raise InputError(f"{spec}: its inputs are {', '.join(model.inputs)}, not those of the interpretation")
-        _same_values(spec, model, interpretation.model)
-        net = CausalNetwork(model, leak=0.0)
-        chosen = {f"nodes.{place}": 1 for name, place in net.places.items() if name != net.output}
-    else:
-        net, chosen = _of_file(spec), dict(map(_heads, sites))
-        if not chosen:
-            known = ", ".join(name for name, _ in net.named_modules() if name)
-            raise InputError(f"{spec}: name what may be swapped with --site; there are {known}")
-    network: Swappable = module(net, sites=chosen, name=spec, width=width, outputs=outputs)
-    return network
+    try:
+        return load_model(spec)
+    except UnknownNameError as error:
+        raise InputError(f"{spec}: a network is {_MODELS} ({error})") from None
 
 
-def _of_zoo(spec: str) -> Swappable:
+def _of_causal_model(spec: str, interpretation: Interpretation) -> Model:
+    from congruity.errors import InputError
+    from congruity.known.networks.causal import causal_network
+
+    model = _interpretation(spec).model
+    if list(model.inputs) != list(interpretation.model.inputs):
+        raise InputError(f"{spec}: its inputs are {', '.join(model.inputs)}, not those of the interpretation")
+    _same_values(spec, model, interpretation.model)
+    return causal_network(model, name=spec, leak=0.0)
+
+
+def _of_zoo(spec: str) -> Model:
     from congruity._base.optional import require
     from congruity.errors import InputError, UnknownNameError
 
@@ -117,32 +125,38 @@ def _of_zoo(spec: str) -> Swappable:
         for index in range(batch.job.count):
             names.append(f"{batch.job.name}-{index}")
             if names[-1] == name:
-                from congruity.known.zoo.interchangeable import SwappableNetwork
+                from congruity.known.zoo.model import zoo_network
 
-                network: Swappable = SwappableNetwork(batch.networks.only([index]), spec)
-                return network
+                return zoo_network(batch.networks.only([index]), spec)
     if not names:
         remedy = f"do: congruity zoo train {preset} --way {way}"
         raise InputError(f"{spec}: no network of {preset}, {way} is trained; {remedy}")
     raise UnknownNameError(f"network of {preset}, {way}", name, names)
 
 
-def _of_file(spec: str) -> Any:
+def _of_file(spec: str, sites: list[str]) -> Model:
+    """Return the module that a Python file names, with the sites given, or the `Model` that it names."""
     from congruity._base.plugins import loaded
     from congruity.errors import InputError
+    from congruity.models import TorchModule
 
-    place, colon, name = spec.rpartition(":")
-    if not colon or not place.endswith(".py"):
-        raise InputError(f"{spec}: a network is {_MODELS}")
-    found = getattr(loaded(f"network {spec!r}", place), name, None)
+    place, _, name = spec.rpartition(":")
+    found: Any = getattr(loaded(f"network {spec!r}", place), name, None)
     if callable(found) and (isinstance(found, type) or not hasattr(found, "named_modules")):
         try:
             found = found()
         except Exception as error:  # whatever a function of the user's raises
             raise InputError(f"{spec}: {name}() fails: {type(error).__name__}: {error}") from error
+    if hasattr(found, "bind") and hasattr(found, "card"):
+        model: Model = found
+        return model
     if not hasattr(found, "named_modules") or isinstance(found, type):
         raise InputError(f"{spec}: {name} is no PyTorch module and returns none")
-    return found
+    chosen = dict(map(_heads, sites))
+    if not chosen:
+        known = ", ".join(name for name, _ in found.named_modules() if name)
+        raise InputError(f"{spec}: name the submodules that may be interchanged with --site; there are {known}")
+    return TorchModule(found, edits=chosen, reads=list(chosen), name=spec)
 
 
 def _same_values(spec: str, model: CausalModel, other: CausalModel) -> None:
@@ -184,16 +198,16 @@ def _heads(site: str) -> tuple[str, int]:
     return path, int(heads)
 
 
-def _beside(against: str, network: Swappable, seed: int, progress: Any) -> list[dict[str, Any]] | None:
+def _distances(against: str, model: Model, seed: int, progress: Any) -> list[dict[str, Any]] | None:
     """Distances to the implementations that come with the package; None for interpretations that have none."""
     if not against.startswith("rasp:"):
         return None
-    from congruity.known.nearest import beside
+    from congruity.known.nearest import distances_to_known
 
-    return beside(network, _names(against)[0], seed=seed, progress=progress)
+    return distances_to_known(model, _names(against)[0], seed=seed, progress=progress)
 
 
-def _show(found: Evaluation, beside: list[dict[str, Any]] | None) -> None:
+def _show(found: Evaluation, known: list[dict[str, Any]] | None) -> None:
     def row(what: str, share: Share) -> dict[str, str]:
         interval = "" if share.low is None else f"[{share.low:.3f}, {share.high:.3f}]"
         return {
@@ -206,31 +220,31 @@ def _show(found: Evaluation, beside: list[dict[str, Any]] | None) -> None:
     print(f"{found.network} against {found.interpretation}")
     print("Alignment: " + ("found on other pairs of inputs" if found.found else "as given"))
     rows = [
-        row("answers, nothing swapped", found.accuracy),
-        row("swaps of one variable", found.interchange),
-        row("those that change the answer", found.changing),
-        row("sets of variables, changing the answer", found.joint),
+        row("answers, without an interchange", found.accuracy),
+        row("interchanges of one variable (IIA)", found.interchange_accuracy),
+        row("effective ones, that change the answer", found.effective),
+        row("effective ones of sets of variables", found.joint),
     ]
     rows += [row(f"  {name} at {', '.join(found.cells[name])}", share) for name, share in found.by_variable.items()]
     print_rows(rows, False)
     if found.random:
         best = max(found.random)
         print(
-            f"\nRandom alignments of the same size, changing the answer: {sum(found.random) / len(found.random):.3f} "
-            f"on average, {best:.3f} at most of {len(found.random)}"
+            f"\nRandom alignments of the same size, effective interchanges: "
+            f"{sum(found.random) / len(found.random):.3f} on average, {best:.3f} at most of {len(found.random)}"
             + (
-                "; no p-value, as the best of many places beats random ones anyway"
+                "; no p-value, as the best of many locations beats random ones anyway"
                 if found.p_random is None
                 else f"; p = {found.p_random:.3g}"
             )
         )
-    if found.unchanging:
-        print(f"No swap of {', '.join(found.unchanging)} was seen to change an answer: nothing is known of these.")
-    if beside:
+    if found.no_effect:
+        print(f"No interchange of {', '.join(found.no_effect)} changed an answer: nothing is known of these.")
+    if known:
         print(
-            "\nDistance of responses to swaps, to the implementations that come with the package; how often these are "
-            "closer than\nothers, and the least and most that an algorithm's own networks reach:"
+            "\nDistance of responses to interchanges, to the implementations that come with the package; how often "
+            "these are\ncloser than others, and the least and most that an algorithm's own networks reach:"
         )
-        print_rows(beside, False)
+        print_rows(known, False)
     elif found.interpretation.startswith("rasp:"):
         print("\nNo implementations of this family and of these answers come with the package.")

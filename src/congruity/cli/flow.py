@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from congruity.cli.app import Count, Json, Prompts, Quiet, Seed, TaskName, app
-from congruity.cli.output import print_json, print_rows, print_table, print_timing, summary
+from congruity.cli.output import print_comparison, print_json, print_rows, print_table, print_timing, summary
 from congruity.cli.progress import progress_bars
+
+if TYPE_CHECKING:
+    from congruity.values import Congruity, RankAmong
 
 Strength = Annotated[
     list[float] | None,
@@ -101,11 +104,11 @@ def fingerprint(
     quiet: Quiet = False,
 ) -> None:
     """Make a model's fingerprint: what it contributes to any comparison, in one small file."""
-    from congruity import finders, interventions, tasks
+    from congruity import finders, interventions, pipeline, tasks
     from congruity._base.clock import Clock
     from congruity.errors import InputError, StoreError
     from congruity.models import load_model
-    from congruity.sampling.fingerprint import fingerprint as make
+    from congruity.sampling.recipe import FingerprintOptions
     from congruity.sampling.weight_copies import fingerprint_of_copies
     from congruity.store import fingerprints as store
     from congruity.values import Budget, Fingerprint, Gates
@@ -130,21 +133,12 @@ def fingerprint(
         else:
             with clock("load"):
                 loaded = load_model(model, revision=revision, device=device)
-            made = make(
-                chosen,
-                loaded,
-                finder=which,
-                intervention=how,
-                n=n,
-                seed=seed,
-                budget=budget,
-                gates=gates,
-                edits_of=other,
-                circuit=None if other is None else other.circuit,
-                require_task=not control,
-                progress=progress,
-                clock=clock,
-            )
+            options: FingerprintOptions = {"intervention": how, "gates": gates, "require_task": not control}
+            if other is None:
+                options |= {"finder": which, "n": n, "budget": budget}
+            else:
+                options |= {"edits_of": other, "circuit": other.circuit}
+            made = pipeline.fingerprint(chosen, loaded, seed=seed, progress=progress, clock=clock, **options)
     path = made.save(out)
     facts = summary(made) | {"path": str(path), "seconds": {k: round(v, 2) for k, v in clock.seconds.items()}}
     if json_output:
@@ -193,67 +187,58 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Decide whether two sides share an interpretation, as far as their implementations show."""
-    from congruity import distances, interventions, pipeline, tasks
+    from congruity import distances, pipeline, tasks
     from congruity._base import files
+    from congruity.comparison.reference import rank_among
     from congruity.comparison.sequential import LOOKS
-    from congruity.errors import InputError
-    from congruity.inference import standing
     from congruity.report import html
+    from congruity.sampling.recipe import Recipe, SamplingOptions
     from congruity.values import Budget
 
-    measure = distances.by_name(distance)
+    measure = distances.chosen(distance)
     chosen = tasks.by_name(task, n=prompts, seed=seed)
     known = [[files.read_json(path) for path in paths or ()] for paths in (equivalent, different)]
     for other in (*known[0], *known[1]):
-        standing(other, equivalent=[other], different=[])  # refused now rather than after the work
-    options: dict[str, Any] = {} if n is None else {"n": n}
+        rank_among(other, equivalent=[other], different=[])  # refused now rather than after the work
+    options: SamplingOptions = {} if n is None else {"n": n}
     if kl or by != "number":
         options |= {"budget": Budget(kl=tuple(kl) if kl else Budget().kl, by=cast(Any, by))}
-    options |= {"intervention": [interventions.by_name(name) for name in intervention]} if intervention else {}
+    if intervention:
+        options |= {"intervention": intervention}
+    recipe = Recipe.of("compare", options, seed=seed)
+    looks = LOOKS if until_decided else None
+    plan = pipeline.ComparisonPlan(measure, margin, alpha, folds, looks, paired, seed)
     with progress_bars(quiet) as progress:
-        comparison = pipeline.compared(
-            a,
-            b,
-            task=chosen,
-            distance=measure,
-            margin=margin,
-            alpha=alpha,
-            folds=folds,
-            looks=LOOKS if until_decided else None,
-            paired=paired,
-            seed=seed,
-            progress=progress,
-            **options,
-        )
+        comparison = pipeline.compared(a, b, task=chosen, recipe=recipe, plan=plan, progress=progress)
     result = comparison.result
-    placed = None
-    if any(known) and result.rho is not None:
-        try:
-            placed = standing(result, equivalent=known[0], different=known[1])
-        except InputError as error:  # known comparisons of another kind: no reason to lose this one
-            result = replace(result, warnings=(*result.warnings, f"no place among the known comparisons: {error}"))
-            comparison = replace(comparison, result=result)
-    report = files.write_bytes(
-        html.page([comparison], title=f"{result.names[0]} and {result.names[1]}").encode(), out / "report.html"
-    )
-    data = result.to_dict() | {"report": str(report)} | ({} if placed is None else {"standing": asdict(placed)})
+    rank, unranked = _ranked(result, *known)
+    warnings = [*result.warnings, *unranked]
+    title = f"{result.names[0]} and {result.names[1]}"
+    page = html.page([comparison], title=title, warnings=unranked)
+    report = files.write_bytes(page.encode(), out / "report.html")
+    data = result.to_dict() | {"report": str(report), "warnings": warnings}
+    data |= {} if rank is None else {"standing": asdict(rank)}
     files.write_json(data, out / "result.json")
     if json_output:
         print_json(data)
     else:
-        from congruity.report import text, wording
-
-        print_table([comparison])
-        print(f"\n{text.verdict(result)}")
-        if placed is not None:
-            print(f"Among known comparisons: {placed.sentence}")
-        for line in wording.details(result):
-            print(line)
-        for warning in result.warnings:
-            print(f"Warning: {warning}")
+        print_comparison(comparison, rank, warnings)
         print(f"\nReport: {report}")
     if result.verdict == "not applicable":
         raise typer.Exit(3)
+
+
+def _ranked(result: Congruity, equivalent: list[Any], different: list[Any]) -> tuple[RankAmong | None, list[str]]:
+    """Return the rank among known comparisons; where these are of another kind, why there is none."""
+    from congruity.comparison.reference import rank_among
+    from congruity.errors import InputError
+
+    if not (equivalent or different) or result.rho is None:
+        return None, []
+    try:
+        return rank_among(result, equivalent=equivalent, different=different), []
+    except InputError as error:  # no reason to lose this comparison
+        return None, [f"no rank among the known comparisons: {error}"]
 
 
 @app.command()
@@ -268,9 +253,9 @@ def matrix(
     quiet: Quiet = False,
 ) -> None:
     """Compare all pairs of several models, with the error rate controlled over all of them."""
+    from congruity._base.wording import interval, number, p_value, printable
     from congruity.comparison import matrix as family
     from congruity.errors import InputError
-    from congruity.report.wording import interval, number, p_value, printable
 
     if strange := [side for side in sides if not side.endswith(".safetensors")]:
         raise InputError(f"matrix: {strange[0]} is no fingerprint; make one with `congruity fingerprint`")
@@ -294,7 +279,7 @@ def matrix(
             {
                 "A": a,
                 "B": b,
-                "C [95 %]": f"{number(pair.result.score)} {interval(pair.result.interval)}",
+                "C [95 %]": f"{number(pair.result.score)} {interval(pair.result.interval)}".rstrip(),
                 "rho": number(pair.result.rho),
                 "p different": p_value(pair.p_different),
                 "p equivalent": p_value(pair.p_equivalent),

@@ -91,14 +91,15 @@ def bench(
 ) -> None:
     """Measure speed and accuracy against an alternative; minutes on one core."""
     from congruity import bench as family
+    from congruity.bench.ground_truth.plugins import by_spec
 
     with progress_bars(quiet) as progress:
-        entries = family.entries.by_spec(measure or ())
-        found = family.run(name, seed=seed, small=small, progress=progress, quick=quick, only=only, entries=entries)
+        plugins = by_spec(measure or ())
+        found = family.run(name, seed=seed, small=small, progress=progress, quick=quick, only=only, plugins=plugins)
     if json_output:
         print_json(found)
         return
-    rows = next(one.rows for one in family.REGISTRY if one.name == name)
+    rows = family.by_name(name).rows
     if rows is not None:
         print_rows(rows(found), False)
         return

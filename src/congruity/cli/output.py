@@ -1,4 +1,4 @@
-"""How the commands print."""
+"""What the commands print: JSON, tables, comparisons, times."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from congruity.values import Fingerprint
+    from congruity.values import Comparison, Fingerprint, RankAmong
 
 
 def print_json(data: Any) -> None:
@@ -22,6 +22,20 @@ def print_table(comparisons: Any) -> None:
     from congruity.report import text
 
     Console(width=None if sys.stdout.isatty() else 100).print(text.table(comparisons))
+
+
+def print_comparison(comparison: Comparison, rank: RankAmong | None, warnings: list[str]) -> None:
+    """Print the row of a comparison, its sentence, its rank among known ones, details and warnings."""
+    from congruity.report import text, wording
+
+    print_table([comparison])
+    print(f"\n{text.verdict(comparison.result)}")
+    if rank is not None:
+        print(f"Among known comparisons: {rank.sentence}")
+    for line in wording.details(comparison.result):
+        print(line)
+    for warning in warnings:
+        print(f"Warning: {warning}")
 
 
 def print_rows(rows: list[dict[str, Any]], json_output: bool) -> None:
@@ -66,5 +80,5 @@ def summary(made: Fingerprint) -> dict[str, Any]:
 
 
 def first_line(thing: Any) -> str:
-    """Return the first line of the docstring of the class of ``thing``."""
-    return (type(thing).__doc__ or "").strip().splitlines()[0]
+    """Return the first line of the docstring of a class, or of the class of ``thing``."""
+    return ((thing if isinstance(thing, type) else type(thing)).__doc__ or "").strip().splitlines()[0]

@@ -14,15 +14,15 @@ from congruity.cli.output import print_json, print_rows
 from congruity.cli.progress import progress_bars
 
 if TYPE_CHECKING:
-    from congruity.known.zoo import Batch
-    from congruity.known.zoo.criteria import Gates
+    from congruity.known.zoo import TrainedNetworks
+    from congruity.known.zoo.criteria import Criteria
 
 zoo = typer.Typer(help="Networks whose algorithm is known: train, list and check them.", no_args_is_help=True)
 app.add_typer(zoo, name="zoo")
 
 Preset = Annotated[str, typer.Argument(help="smoke, default or thorough.")]
 TrainedHow = Annotated[str, typer.Option("--way", help="What they are trained on: values, labels, plain or mimics.")]
-_SHARE = 0.9  # of the networks that must pass their gates
+_SHARE = 0.9  # of the networks that must pass their criteria
 _FIGURES = ("accuracy", "interchange", "strictness", "readout", "mimicry")
 
 
@@ -46,12 +46,12 @@ def train(
             chosen, way, seed=seed, processes=processes or cores(), device=device, progress=progress
         )
     batches = list(family.load_zoo(chosen, way, seed=seed))
-    rows = [row for batch in batches for row in _rows(batch, batch.gates)]
+    rows = [row for batch in batches for row in _rows(batch, batch.criteria)]
     if json_output:
         print_json({"path": str(path), "cpu_seconds": round(sum(b.seconds for b in batches), 1), "networks": rows})
         return
     print_rows(_by_algorithm(rows), False)
-    print(f"\n{sum(row['passes'] for row in rows)} of {len(rows)} networks pass the gates of {way!r}.")
+    print(f"\n{sum(row['passes'] for row in rows)} of {len(rows)} networks pass the criteria of {way!r}.")
     print(f"Wrote {path}")
 
 
@@ -82,7 +82,7 @@ def check(
     json_output: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure the gates of every network anew, on other draws than at its training; fail if fewer than 90 % pass."""
+    """Measure the criteria of every network anew, on other draws than at its training; fail if fewer than 90 % pass."""
     from congruity.errors import ModelError, StoreError
 
     family = _family()
@@ -102,7 +102,7 @@ def check(
         there = "" if len(rows) == total else f", of which {len(rows)} are trained"
         print(f"\n{passed} of {total} networks{there} pass; needed: {_needed(family, way)}")
     if passed < _SHARE * total:
-        raise ModelError(f"{preset}, {way}: {passed} of {total} networks pass their gates, fewer than {_SHARE:.0%}")
+        raise ModelError(f"{preset}, {way}: {passed} of {total} networks pass their criteria, fewer than {_SHARE:.0%}")
 
 
 def _family() -> Any:
@@ -122,8 +122,8 @@ def _checked(family: Any, preset: Any, way: str, seed: int, progress: Any) -> It
     progress("gates", done, total)
 
 
-def _rows(batch: Batch, gates: Sequence[Gates]) -> Iterator[dict[str, Any]]:
-    for index, (one, layout) in enumerate(zip(gates, batch.layouts, strict=True)):
+def _rows(batch: TrainedNetworks, criteria: Sequence[Criteria]) -> Iterator[dict[str, Any]]:
+    for index, (one, layout) in enumerate(zip(criteria, batch.layouts, strict=True)):
         reached = {name: None if math.isnan(value) else round(value, 4) for name, value in asdict(one).items()}
         yield {
             "network": f"{batch.job.name}-{index}",

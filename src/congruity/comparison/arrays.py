@@ -1,4 +1,4 @@
-"""Measure: distances between representations of the same samples, from arrays to a table."""
+"""Distances between representations of the same samples: `pairwise` for a table, `d_repr` for a certified number."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from numpy.typing import ArrayLike
 
 from congruity import distances
 from congruity._base import checks as _checks
-from congruity._base.arrays import Floats
+from congruity._base.arrays import Array, Floats
 from congruity._base.engine import one_blas_thread
 from congruity._base.gram import standard_gram
 from congruity._base.progress import Progress, silent
 from congruity._base.streams import stream
-from congruity.distances.gram import Array
 from congruity.distances.held_out import generalisation
 from congruity.distances.spectral_pairs import Pairs, midpoint
 from congruity.errors import InputError
@@ -47,14 +46,14 @@ def pairwise(
         labels: N names for the table; "0", "1", ... by default.
         center: subtract the mean over samples.
         normalize: scale each representation to unit Frobenius norm (its Gram matrix to trace 1).
-        progress: told how far it is.
+        progress: called as (stage, done, total).
 
     Returns:
         A table with ``values`` (N, N), row = from, column = to.
 
     Raises:
         InputError: an array that is not numeric, finite, non-constant, or not of the others' number of samples; more
-            memory needed than there is.
+            memory needed than there is; a distance without traits, or a table that contradicts them.
         UnknownNameError: no distance has that name.
 
     >>> import numpy as np
@@ -95,7 +94,7 @@ def pairwise(
             raise InputError(f"pairwise: labels has {len(names)} names for {len(grams)} reprs; pass one name for each")
         stack = array_namespace(*grams).stack
         more = {"targets": stack(targets)} if targets else {}
-        return measure.table(stack(grams), names, progress=progress, **more)
+        return distances.tabulate(measure, stack(grams), names, progress=progress, **more)
 
 
 def _alike(first: Array, made: Array, name: str, shapes: list[str]) -> None:
@@ -130,14 +129,14 @@ def d_repr(
         tol: relative width of the bracket to reach in both directions; absolute below a thousandth of the norm.
         center: subtract the mean over samples.
         normalize: scale each to unit Frobenius norm, which puts the distance in [0, 1].
-        held_out: share of the samples to keep for judging maps that are fitted on the rest; None to do without.
-        shuffles: how often that is done with the samples of Y shuffled, to show what unrelated representations give.
+        held_out: share of the samples on which maps fitted on the rest are evaluated; None for no held-out estimate.
+        shuffles: number of repetitions with the samples of Y shuffled, which unrelated representations would give.
         confidence: of the bracket for the population.
         seed: of the split and the shuffles.
 
     Returns:
-        A `Certified` number: ``lower <= exact <= upper``; ``directions`` holds X -> Y and Y -> X; ``held_out`` what the
-        distance says of samples not seen, for which 10 to 20 samples a direction are needed.
+        A `Certified` number: ``lower <= exact <= upper``; ``directions`` holds X -> Y and Y -> X; ``held_out`` the
+        estimate on samples that the maps were not fitted on, for which 10 to 20 samples a direction are needed.
 
     Raises:
         InputError: an array that is not numeric, finite and non-constant; other numbers of samples; a tolerance, share

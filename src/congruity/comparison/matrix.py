@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -13,34 +12,42 @@ from numpy.typing import NDArray
 
 from congruity import distances
 from congruity._base.progress import Progress, silent
-from congruity.comparison.alike import require_comparable
-from congruity.comparison.compare import judge
+from congruity.comparison.alike import pair_of
+from congruity.comparison.parts import Parts, parts_of, result_of
 from congruity.comparison.tables import measured
+from congruity.comparison.verdict import in_family
 from congruity.errors import InputError, UnknownNameError
-from congruity.inference import check_settings
+from congruity.inference import EstimateSettings
 from congruity.protocols import Distance
-from congruity.values import Congruity, Fingerprint, Stratum, Verdict
+from congruity.values import Congruity, Fingerprint, Status, Stratum, Verdict
 
 Correction = Literal["holm", "bh"]
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One of the pairs.
+class MatrixEntry:
+    """The comparison of two models, as one of a family.
 
     Attributes:
-        result: what `compare` says of the pair alone.
+        result: what `compare` says of the two alone.
         p_different: adjusted p-value of "both have one law"; None where no test is valid.
-        p_equivalent: adjusted p-value of "the difference is beyond the margin"; 1 where a gate bars "equivalent".
+        p_equivalent: adjusted p-value of "the difference is beyond the margin"; 1 where a gate bars "equivalent", None
+            where no test is valid.
         distinguishable: whether the first is at most the level.
-        verdict: with both adjusted.
+        status, reason: the state with both adjusted, and its sentence.
     """
 
     result: Congruity
     p_different: float | None
-    p_equivalent: float
+    p_equivalent: float | None
     distinguishable: bool
-    verdict: Verdict
+    status: Status
+    reason: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict with both p-values adjusted."""
+        return self.status.verdict
 
 
 @dataclass(frozen=True)
@@ -49,14 +56,14 @@ class CongruityMatrix:
 
     Attributes:
         names: the models.
-        pairs: (first, second) by place in ``names`` -> `Pair`.
+        pairs: (first, second) by place in ``names`` -> `MatrixEntry`.
         correction: "holm" or "bh"; ``alpha``: the level, for each family of claims.
         kind: the implementations that all pairs rest on; None if no kind is common to all models, and each pair rests
             on the first that both have.
     """
 
     names: tuple[str, ...]
-    pairs: dict[tuple[int, int], Pair]
+    pairs: dict[tuple[int, int], MatrixEntry]
     correction: Correction
     alpha: float
     kind: Stratum | None = None
@@ -74,6 +81,7 @@ class CongruityMatrix:
                     "p_equivalent_adjusted": pair.p_equivalent,
                     "distinguishable": pair.distinguishable,
                     "verdict": pair.verdict,
+                    "status": pair.status.label,
                     "verdict_alone": pair.result.verdict,
                     "warnings": full["warnings"],
                 }
@@ -129,61 +137,59 @@ def matrix(
     """
     if correction not in get_args(Correction):
         raise UnknownNameError("correction", correction, get_args(Correction))
-    check_settings(margin, alpha, seed)
+    EstimateSettings(margin, alpha, seed)
     measure = distances.chosen(distance)
     models = [side if isinstance(side, Fingerprint) else Fingerprint.load(side) for side in sides]
     if len(models) < 3:
         raise InputError(f"matrix: {len(models)} sides; pass at least three, or use compare for two")
     if len({model.digest for model in models}) < len(models):
         raise InputError("matrix: the same fingerprint is there twice; pass each once")
-    places = list(combinations(range(len(models)), 2))
-    for i, j in places:
-        require_comparable(models[i], models[j])
     kind = next((kind for kind in models[0].strata if all(kind in model.strata for model in models)), None)
-    digests = [model.digest for model in models]
-    if kind is not None:
-        models = [model.at(kind) for model in models]
-    if margin is None:  # one claim for all pairs
-        margin = 0.5 if min(model.reference.n for model in models) < 40 else 0.3
+    pairs = {(i, j): pair_of(models[i], models[j], kind=kind) for i, j in combinations(range(len(models)), 2)}
+    settings = EstimateSettings(_margin(models, kind) if margin is None else margin, alpha, seed)
     results = []
-    for done, (i, j) in enumerate(places):
-        progress("pairs", done, len(places))
-        tables = measured(models[i], models[j], measure)
-        result = judge(models[i], models[j], tables, margin=margin, alpha=alpha, seed=seed)
-        given = {"a": digests[i], "b": digests[j]}
-        results.append(dataclasses.replace(result, provenance={**result.provenance, **given}))
-    progress("pairs", len(places), len(places))
+    for done, pair in enumerate(pairs.values()):
+        progress("pairs", done, len(pairs))
+        results.append(parts_of(pair, measured(pair, measure), settings))
+    progress("pairs", len(pairs), len(pairs))
     return CongruityMatrix(
-        names=_told_apart([model.model.name for model in models]),
-        pairs=dict(zip(places, _decided(results, correction, alpha), strict=True)),
+        names=_distinct([model.model.name for model in models]),
+        pairs=dict(zip(pairs, _entries(results, correction, alpha), strict=True)),
         correction=correction,
         alpha=alpha,
         kind=kind,
     )
 
 
-def _told_apart(names: list[str]) -> tuple[str, ...]:
+def _margin(models: Sequence[Fingerprint], kind: Stratum | None) -> float:
+    """Return the margin by default, one for all pairs."""
+    smallest = min((model.reference if kind is None else model.at(kind)).n for model in models)
+    return EstimateSettings().margin_of(smallest)
+
+
+def _distinct(names: list[str]) -> tuple[str, ...]:
     """Number the names that occur more than once."""
     return tuple(
         f"{name} ({names[: k + 1].count(name)})" if names.count(name) > 1 else name for k, name in enumerate(names)
     )
 
 
-def _decided(results: list[Congruity], correction: Correction, alpha: float) -> list[Pair]:
+def _entries(family: list[Parts], correction: Correction, alpha: float) -> list[MatrixEntry]:
     """Adjust over the pairs for which there is a test; the others belong to no family."""
-    tested = [k for k, r in enumerate(results) if r.p_value is not None and r.verdict != "not applicable"]
-    raw = np.array([results[k].p_value for k in tested], dtype=np.float64)
-    margins = np.array([results[k].p_equivalence if results[k].verdict == "equivalent" else 1.0 for k in tested])
+    alone = [parts.conclusion() for parts in family]
+    tested = [k for k, parts in enumerate(family) if parts.estimate.test and alone[k].verdict != "not applicable"]
+    raw = np.array([family[k].estimate.p_value for k in tested], dtype=np.float64)
+    margins = np.array([
+        family[k].estimate.p_equivalence if alone[k].verdict == "equivalent" else 1.0 for k in tested
+    ], dtype=np.float64)  # fmt: skip
     different: dict[int, float] = dict(zip(tested, adjusted(raw, correction).tolist(), strict=True))
     equivalent: dict[int, float] = dict(zip(tested, adjusted(margins, correction).tolist(), strict=True))
-    pairs = []
-    for k, result in enumerate(results):
-        p, q = different.get(k), equivalent.get(k, 1.0)
-        apart = p is not None and p <= alpha
-        stands = (result.verdict == "different" and apart) or (result.verdict == "equivalent" and q <= alpha)
-        keeps = stands or result.verdict == "not applicable"
-        pairs.append(Pair(result, p, q, apart, result.verdict if keeps else "undecided"))
-    return pairs
+    entries = []
+    for k, parts in enumerate(family):
+        p, q = different.get(k), equivalent.get(k)
+        status, reason = in_family(alone[k], p, q, alpha)
+        entries.append(MatrixEntry(result_of(parts), p, q, p is not None and p <= alpha, status, reason))
+    return entries
 
 
 def adjusted(p: NDArray[np.float64], correction: Correction) -> NDArray[np.float64]:

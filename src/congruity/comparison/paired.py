@@ -9,7 +9,8 @@ from congruity._base.arrays import Floats
 from congruity._base.engine import one_blas_thread
 from congruity._base.progress import Progress, silent
 from congruity._base.streams import stream
-from congruity.comparison.alike import MIN_PAIRS, Rows, _made_alike, rows_of_pairs
+from congruity.comparison.alike import MIN_PAIRS, Pair, Rows, paired_rows
+from congruity.distances import tabulate
 from congruity.errors import InputError, NotComparableError
 from congruity.inference import bca, clopper_pearson, mean_interval
 from congruity.protocols import Distance
@@ -53,18 +54,25 @@ def paired(a: Fingerprint, b: Fingerprint, distance: Distance, *, seed: int = 0,
             f"{a.model.name} and {b.model.name} answer different queries, or are scaled differently; make both with "
             "the same task and seed"
         )
-    first, second = _made_alike(a, b)
+    first, second = paired_rows(a, b)
     grams: Floats = np.concatenate([a.clean_gram[None], b.clean_gram[None], a.grams[first], b.grams[second]])
     labels = ["clean a", "clean b"] + [f"{side}{i}" for side in "ab" for i in range(len(first))]
     with one_blas_thread():
-        table = distance.table(grams, tuple(labels), progress=progress)
+        table = tabulate(distance, grams, tuple(labels), progress=progress)
     return _paired(a, b, (first, second), table.values, seed)
 
 
-def paired_in(a: Fingerprint, b: Fingerprint, table: DistanceTable, *, seed: int = 0) -> Paired:
-    """Return what `paired` does, from distances between [clean a, clean b, implementations of a, of b]."""
-    found, rows = _made_alike(a, b), rows_of_pairs(a, b)
-    return _paired(a, b, found, table.values[np.ix_(rows, rows)], seed)
+def paired_in(pair: Pair, table: DistanceTable, *, seed: int = 0) -> Paired:
+    """Return what `paired` does, from distances between [clean a, clean b, implementations of a, of b].
+
+    Raises:
+        InputError: the sides do not carry the same edits.
+    """
+    if pair.edits is None:
+        raise InputError(f"paired: {pair.names[0]} and {pair.names[1]} do not carry the same edits")
+    first, second = pair.edits
+    rows = np.concatenate([[0, 1], 2 + first, 2 + pair.a.n + second])
+    return _paired(pair.a, pair.b, pair.edits, table.values[np.ix_(rows, rows)], seed)
 
 
 def _paired(a: Fingerprint, b: Fingerprint, rows: tuple[Rows, Rows], values: Floats, seed: int) -> Paired:

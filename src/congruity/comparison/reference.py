@@ -1,4 +1,4 @@
-"""Where a comparison stands among comparisons whose answer is known."""
+"""Rank of a comparison among reference comparisons, whose answer is known."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, Literal
 import numpy as np
 
 from congruity.errors import InputError, UnknownNameError
-from congruity.values import Congruity, Standing
+from congruity.values import Congruity, RankAmong
 
 _FALLS_WITH_DIFFERENCE = {"score": True, "score_min": True, "rho": False}
 By = Literal["rho", "score", "score_min"]
 Known = Congruity | Mapping[str, Any]
 
 
-def standing(result: Known, *, equivalent: Sequence[Known], different: Sequence[Known], by: By = "rho") -> Standing:
-    """Place a comparison among known-equivalent and known-different ones, by rank.
+def rank_among(result: Known, *, equivalent: Sequence[Known], different: Sequence[Known], by: By = "rho") -> RankAmong:
+    """Return the rank of a comparison among known-equivalent and known-different ones.
 
     Where one network a side is all there is, no test of "the same interpretation" exists; what remains is to compare
     with pairs of networks whose answer is known: seeds of one training run, copies with harmless noise, networks
@@ -34,7 +34,7 @@ def standing(result: Known, *, equivalent: Sequence[Known], different: Sequence[
             implementations made by another intervention or to another KL, where that is known of both.
         UnknownNameError: ``by`` is none of these.
 
-    >>> found = standing({"rho": 5.2}, equivalent=[{"rho": 0.0}, {"rho": 0.26}], different=[{"rho": 8.8}])
+    >>> found = rank_among({"rho": 5.2}, equivalent=[{"rho": 0.0}, {"rho": 0.26}], different=[{"rho": 8.8}])
     >>> found.p_equivalent, found.sentence
     (0.333..., 'rho = 5.20 lies beyond all 2 known-equivalent comparisons (at most 0.26), and short of all 1 known-different comparison (at least 8.80).')
 
@@ -43,7 +43,7 @@ def standing(result: Known, *, equivalent: Sequence[Known], different: Sequence[
     if by not in _FALLS_WITH_DIFFERENCE:
         raise UnknownNameError("statistic", by, tuple(_FALLS_WITH_DIFFERENCE))
     if not equivalent and not different:
-        raise InputError("standing: no known comparison is given; pass at least one that is equivalent or different")
+        raise InputError("rank_among: no known comparison is given; pass at least one that is equivalent or different")
     for other in (*equivalent, *different):
         _require_like(result, other)
     value, near, far = _of(result, by), [_of(k, by) for k in equivalent], [_of(k, by) for k in different]
@@ -57,7 +57,7 @@ def standing(result: Known, *, equivalent: Sequence[Known], different: Sequence[
     if far:
         parts.append(_sentence(short, len(far), "short of", "known-different", _extreme(far, -sign), sign < 0))
     name = {"rho": "rho", "score": "C", "score_min": "C_min"}[by]
-    return Standing(
+    return RankAmong(
         by=by,
         value=value,
         equivalent=tuple(near),
@@ -73,7 +73,7 @@ def _of(known: Known, by: str) -> float:
         getattr(known, by) if isinstance(known, Congruity) else known.get(by) if isinstance(known, Mapping) else None
     )
     if not isinstance(value, (int, float)) or not np.isfinite(value):
-        raise InputError(f"standing: a comparison has {by} = {value!r}; pass results in which it is a number")
+        raise InputError(f"rank_among: a comparison has {by} = {value!r}; pass results in which it is a number")
     return float(value)
 
 
@@ -82,7 +82,7 @@ def _require_like(result: Known, other: Known) -> None:
     for (what, left), (_, right) in zip(_units(result), _units(other), strict=True):
         if left is not None and right is not None and left != right:
             raise InputError(
-                f"standing: the comparison has the {what} {left} and a known one {right}, so they have no order; "
+                f"rank_among: the comparison has the {what} {left} and a known one {right}, so they have no order; "
                 "compare the known ones in the same way"
             )
 

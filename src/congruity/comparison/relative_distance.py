@@ -1,4 +1,4 @@
-"""rho: how far apart two models are, in units of how far each is from its own implementations, with an interval."""
+"""Relative distance (rho) of two models, in units of the radii of their implementations, and the equivalent KL."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ from scipy.special import stdtrit
 from congruity._base.arrays import Floats
 from congruity.errors import InputError
 from congruity.inference import lower_limit, mean_interval
-from congruity.values import MIN_CLAIM, Closeness, DistanceTable, EquivalentKL
+from congruity.values import MIN_CLAIM, DistanceTable, EquivalentKL, RelativeDistance
 
 
-def closeness(
+def relative_distance(
     table: DistanceTable,
     n: tuple[int, int],
     *,
     kl: float | None = None,
     intervention: str | None = None,
+    kinds: tuple[str, str] | None = None,
+    mean_kls: tuple[float, float] | None = None,
+    claims: bool = True,
     paired: bool = False,
     folds: Sequence[DistanceTable] = (),
-) -> Closeness | None:
-    """Return rho = d(clean a, clean b) / ((radius a + radius b) / 2), radius a = mean over i of d(clean a, a_i).
+) -> RelativeDistance | None:
+    """Return the distance of two models in units of the radii of their implementations, with its uncertainty.
+
+    rho = d(clean a, clean b) / ((radius a + radius b) / 2), radius a = mean over i of d(clean a, a_i).
 
     Every distance is the mean of its two directions. The implementations are the random units and the numerator is a
     number, so the interval of rho is that of 1 / mean radius, and its upper limit that of the radius' lower limit (see
@@ -37,28 +42,30 @@ def closeness(
         table: distances, rows [clean a, clean b, implementations of a, of b].
         n: number of implementations of a and of b, at least 2 each.
         kl, intervention: what both sides were drawn with; kept in the result, which claims nothing without them.
+        kinds, mean_kls: what the implementations of either side are, and the KL that they reached; kept in the result.
+        claims: False where nothing may be claimed: the sides were not made alike, or one cannot do the task.
         paired: whether implementation i of b carries the edit of implementation i of a.
         folds: the same table without one of F groups of prompts at a time; none, or at least two.
 
     Returns:
-        A `Closeness`, or None where no implementation lies anywhere but at its model, as rho then has no unit.
+        A `RelativeDistance`, or None where no implementation lies anywhere but at its model, as rho then has no unit.
 
     Raises:
         InputError: a table of another size, one implementation on a side, pairs of different number, or one fold.
 
     >>> places = np.array([0.0, 1.0, 2.0, -2.0, 3.0, -1.0])  # models at 0 and 1, each 2 from both its implementations
     >>> distances = DistanceTable("line", abs(places[:, None] - places), tuple("ABaabb"))
-    >>> found = closeness(distances, (2, 2), kl=0.01)
+    >>> found = relative_distance(distances, (2, 2), kl=0.01)
     >>> found.rho, found.radii, found.upper, found.within  # two a side are too few for a claim
     (0.5, (2.0, 2.0), 0.5, None)
     """
     if len(folds) == 1 or any(len(part.labels) != 2 + sum(n) for part in (table, *folds)):
         raise InputError(
-            f"closeness: {n[0]} and {n[1]} implementations need tables of {2 + sum(n)} rows, and no fold or at least "
-            f"two; got {len(table.labels)} rows and {len(folds)} folds"
+            f"relative_distance: {n[0]} and {n[1]} implementations need tables of {2 + sum(n)} rows, and no fold or "
+            f"at least two; got {len(table.labels)} rows and {len(folds)} folds"
         )
     if paired and n[0] != n[1]:
-        raise InputError(f"closeness: {n[0]} and {n[1]} implementations are no pairs")
+        raise InputError(f"relative_distance: {n[0]} and {n[1]} implementations are no pairs")
     distance, radii = _distance_and_radii(table, n[0])
     units = ((radii[0] + radii[1]) / 2,) if paired else radii
     means = (float(radii[0].mean()), float(radii[1].mean()))
@@ -72,12 +79,9 @@ def closeness(
     upper = distance / least if least > 0 else 0.0 if distance == 0 else None
     over_prompts = None
     if folds:
-        errors = _jackknife([ratio(part, n[0]) for part in folds]) if rho > 0 else (0.0, 0.0)
-        both = None if errors is None else _widened(rho, interval[1], errors[0])
-        over_prompts = None if both is None else (rho / both, rho * both)
-        upper = None if errors is None or upper is None else rho * _widened(rho, upper, errors[1])
-    claimable = kl is not None and intervention is not None and min(n) >= MIN_CLAIM
-    return Closeness(
+        over_prompts, upper = _over_prompts(rho, interval[1], upper, [ratio(part, n[0]) for part in folds])
+    claimable = claims and kl is not None and intervention is not None and min(n) >= MIN_CLAIM
+    return RelativeDistance(
         rho=rho,
         interval=interval,
         upper=upper,
@@ -88,6 +92,8 @@ def closeness(
         kl=kl,
         intervention=intervention,
         over_prompts=over_prompts,
+        kinds=kinds,
+        mean_kls=mean_kls,
         reach=_reach(table, n[0]),
         bounds=_bounds(table),
     )
@@ -116,6 +122,17 @@ def _bounds(table: DistanceTable) -> tuple[float, float]:
     return float(low[0, 1] + low[1, 0]) / 2, float(high[0, 1] + high[1, 0]) / 2
 
 
+def _over_prompts(
+    rho: float, high: float, upper: float | None, without: Sequence[float | None]
+) -> tuple[tuple[float, float] | None, float | None]:
+    """Return the interval and the upper limit of rho with the error over prompts; None where a fold has no rho."""
+    errors = _jackknife(without) if rho > 0 else (0.0, 0.0)
+    if errors is None:
+        return None, None
+    both = _widened(rho, high, errors[0])
+    return (rho / both, rho * both), None if upper is None else rho * _widened(rho, upper, errors[1])
+
+
 def _jackknife(without: Sequence[float | None]) -> tuple[float, float] | None:
     """Return how far log rho may err over prompts, at 95 % to both sides and to one; None where a fold has no rho."""
     if not all(without):
@@ -131,7 +148,7 @@ def _widened(rho: float, upper: float, error: float) -> float:
     return math.exp(math.hypot(math.log(upper / rho), error)) if rho > 0 else 1.0
 
 
-def equivalent_kl(found: Sequence[Closeness]) -> EquivalentKL | None:
+def equivalent_kl(found: Sequence[RelativeDistance]) -> EquivalentKL | None:
     """Return the KL at which rho is 1, from rho at some KLs of one intervention.
 
     log rho is interpolated linearly in log KL, as a radius is about a power of the KL; where it rises with the KL,
@@ -149,7 +166,7 @@ def equivalent_kl(found: Sequence[Closeness]) -> EquivalentKL | None:
 
     >>> def at(kl, rho, spread=1.2):
     ...     ends = (rho / spread, rho * spread)
-    ...     return Closeness(rho, ends, ends[1], ends[1] < 1, 1.0, (1 / rho,) * 2, (ends,) * 2, kl, "resample")
+    ...     return RelativeDistance(rho, ends, ends[1], ends[1] < 1, 1.0, (1 / rho,) * 2, (ends,) * 2, kl, "resample")
     >>> found = equivalent_kl([at(0.01, 2.0), at(0.04, 1.0), at(0.16, 0.5)])
     >>> round(found.value, 9), round(found.low, 3), round(found.high, 3)
     (0.04, 0.028, 0.058)

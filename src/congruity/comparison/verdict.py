@@ -1,215 +1,219 @@
-"""The decision and the sentence for it.
+"""The decision and the sentence for it: the only place that chooses a `Status` and fills in its sentence.
 
-Two tests, each at 5 %: of difference (`_permutation`) and of equivalence at a margin (both 90 % intervals of P1 and P2
-inside 1/2 +- margin/2: intersection-union). "equivalent" and "different" each need one test to speak and the other to
-be silent; "undecided" has sub-states, which the sentence tells apart.
+Two tests, each at 5 %: of difference (`congruity.inference.permutation`) and of equivalence at a margin (both 90 %
+intervals of P1 and P2 inside 1/2 +- margin/2: intersection-union). "equivalent" and "different" each need one test to
+speak and the other to be silent; "undecided" has many states, which the sentence tells apart. The rules, in order:
+
+1. a side cannot do the task: not applicable;
+2. both sides carry the same edits: undecided, as no draws are independent;
+3. all distances are equal, or fewer than 4 networks on a side: undecided;
+4. told apart, and not within the margin: different; but undecided with one network a side, or if not made alike;
+5. told apart and within the margin: undecided;
+6. within the margin, of at least 10 units a side, by distances that are reliable over prompts: equivalent;
+7. else undecided, with what is missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from congruity.inference.design import MIN_BASES, Design
-from congruity.inference.permutation import Permuted
-from congruity.values import PromptError, Verdict
+from congruity.values import MIN_BASES, MIN_UNITS, Estimate, Remark, Status, Verdict
 
 MIN_EQUIVALENT = 10  # independent units a side below which intervals are too rough to declare sameness
 MIN_RELIABILITY = 0.7  # of the distances over prompts: noise makes all sides alike
-_GOOD_RELIABILITY, _NOISE = 0.85, 0.3
-_GROWS = 0.1  # an extrapolated T this far above T: more prompts would show more separation
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the decision rests on."""
+class Circumstances:
+    """What bears on a verdict besides the numbers: how the sides were made.
 
-    design: Design
-    names: tuple[str, str]
-    margin: float
-    alpha: float
-    smallest_margin: float
-    separability: float
-    permuted: Permuted | None
-    prompts: PromptError | None
-    require_prompts: bool
-
-    @property
-    def within(self) -> bool:
-        """Whether the equivalence test passes at the margin."""
-        return self.smallest_margin < self.margin
-
-    @property
-    def distinguishable(self) -> bool:
-        """Whether the permutation test rejects equality."""
-        return self.permuted is not None and self.permuted.p_value <= self.alpha
-
-    @property
-    def unreliable(self) -> bool:
-        """Whether the distances change too much with the prompts to show that two sides are alike."""
-        if self.prompts is None:
-            return self.require_prompts
-        return self.prompts.reliability < MIN_RELIABILITY
-
-    @property
-    def p(self) -> str:
-        """The p-value in words."""
-        return "no p-value" if self.permuted is None else f"p = {self.permuted.p_value:.2g}"
-
-    @property
-    def needed(self) -> str:
-        """The smallest margin that would pass, against the one that was asked for."""
-        relation = "<" if self.within else ">="
-        return f"smallest margin that passes: {self.smallest_margin:.2f} {relation} {self.margin:.2f}"
-
-
-def decide(e: Evidence) -> tuple[Verdict, str]:
-    """Return the verdict and one or two sentences that a reader without statistics can act on."""
-    if not e.design.informative:
-        return "undecided", (
-            "All distances that are compared are equal, so this distance cannot tell any implementation from another "
-            "and says nothing about the two sides."
-        )
-    if not e.design.has_test:
-        return "undecided", _too_few_networks(e)
-    if e.design.kind == "two networks":
-        return _two_networks(e)
-    return _populations(e)
-
-
-def unmatched(verdict: Verdict, reason: str, mismatches: Sequence[str]) -> tuple[Verdict, str]:
-    """Return verdict and reason for sides that were not made alike: never "different", and said in the reason.
-
-    >>> unmatched("different", "Told apart.", ["other pools"])
-    ('undecided', 'Told apart. But the sides were not made alike (other pools), which alone can separate ...')
+    Attributes:
+        mismatches: in what they were not made alike.
+        edits: number of edits that both sides carry; None where the draws are independent.
+        readable: whether these edits write the same on both sides, so that paired numbers can be read.
+        incapable: the sentence for a side that cannot do the task; empty where both can.
+        require_prompts: never say "equivalent" where the reliability over prompts was not measured.
     """
-    if not mismatches or verdict == "not applicable":
-        return verdict, reason
-    how = f"the sides were not made alike ({'; '.join(mismatches)})"
-    if verdict == "equivalent":
-        return verdict, f"{reason} This is although {how}."
-    if verdict == "different":
-        return "undecided", f"{reason} But {how}, which alone can separate two sets: match them for a verdict."
-    return verdict, f"{reason} Besides, {how}, which alone can separate two sets."
+
+    mismatches: tuple[str, ...] = ()
+    edits: int | None = None
+    readable: bool = True
+    incapable: str = ""
+    require_prompts: bool = False
 
 
-def _too_few_networks(e: Evidence) -> str:
-    first, second = e.design.n_bases or (0, 0)
-    return (
-        f"{_counted(first, 'independent network')} against {second} cannot show a difference or an agreement: "
-        f"implementations of one network are no independent evidence, so a p-value needs at least {MIN_BASES} networks "
-        f"a side and the verdict 'equivalent' {MIN_EQUIVALENT}."
-    )
+@dataclass(frozen=True)
+class Looks:
+    """A sequential plan and where it ended.
+
+    Attributes:
+        plan: implementations a side at each look; ``level``: the error that each look spends.
+        reached: implementations a side at the last look; ``decided``: whether that look decided.
+    """
+
+    plan: tuple[int, ...]
+    level: float
+    reached: int
+    decided: bool
+
+    @property
+    def ended(self) -> str:
+        """How the plan ended, in words."""
+        return "decided" if self.decided else "not decided"
 
 
-def _populations(e: Evidence) -> tuple[Verdict, str]:
-    a, b = e.names
-    if e.distinguishable and not e.within:
-        return "different", (
-            f"{a} and {b} can be told apart ({e.p}; leave-one-out separability {e.separability:.2f}, where 0.5 is "
-            f"chance), and agreement within the margin was not shown ({e.needed})."
-        )
-    if e.distinguishable:
-        return "undecided", (
-            f"{a} and {b} are within margin but distinguishable: they can be told apart ({e.p}; leave-one-out "
-            f"separability {e.separability:.2f}), though P1 and P2 agree within the margin ({e.needed})."
-        )
-    if e.within and e.design.smallest >= MIN_EQUIVALENT and not e.unreliable:
-        return "equivalent", _agreement(e)
-    return "undecided", _undecided(e)
+class Conclusion(NamedTuple):
+    """A state and its sentence."""
+
+    status: Status
+    reason: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the state."""
+        return self.status.verdict
 
 
-def _two_networks(e: Evidence) -> tuple[Verdict, str]:
-    """Never "different": to tell two single networks apart is detectability, which a noise copy has too."""
-    a, b = e.names
-    if e.distinguishable:
-        state = "within margin but distinguishable" if e.within else "distinguishable"
-        return "undecided", (
-            f"With one network a side, {a} and {b} are {state} ({e.p}; leave-one-out separability "
-            f"{e.separability:.2f}; {e.needed}). That is detectability and no evidence of another mechanism, because a "
-            "copy of a network with a little noise is told apart too: read it among controls (each network against "
-            "itself, a noisy copy, a random network)."
-        )
-    if e.within and e.design.smallest >= MIN_EQUIVALENT and not e.unreliable:
-        return "equivalent", f"{_agreement(e)} With one network a side, this speaks of these two networks only."
-    return "undecided", _undecided(e)
+def conclude(
+    estimate: Estimate,
+    names: tuple[str, str],
+    made: Circumstances | None = None,
+    *,
+    changes: str = "",
+    looks: Looks | None = None,
+) -> Conclusion:
+    """Return the state in which a comparison ends, with its sentence.
+
+    Args:
+        estimate: the numbers.
+        names: of the sides.
+        made: how the sides were made.
+        changes: the sentence on how the answer depends on the kind of implementations; empty where it does not.
+        looks: the sequential plan behind the numbers, if there is one.
+
+    >>> from congruity.inference import estimated
+    >>> places = [float(k) for k in range(12)] + [50.0 + k for k in range(12)]
+    >>> table = [[abs(x - y) for x in places] for y in places]
+    >>> conclude(estimated(table, ["a"] * 12 + ["b"] * 12), ("a", "b")).verdict
+    'different'
+    """
+    made = made or Circumstances()
+    status = _status(estimate, made)
+    facts = _facts(estimate, names, made) | {"changes": changes} | _of_looks(looks)
+    remarks = _remarks(status, made, changes, looks)
+    return Conclusion(status, " ".join(part.value.format(**facts) for part in (status, *remarks)))
 
 
-def _agreement(e: Evidence) -> str:
-    a, b = e.names
-    return (
-        f"{a} and {b} could not be told apart ({e.p}), and with {100 * (1 - e.alpha):.3g} % confidence the chance that "
-        f"an implementation is closer to its own side is within {50 * e.margin:.0f} points of 50 % on both sides "
-        f"({e.needed})."
-    )
+def decides(conclusion: Conclusion, estimate: Estimate, level: float) -> bool:
+    """Whether a look decides: told apart at its level, equivalent, or not applicable."""
+    told_apart = estimate.p_value is not None and estimate.p_value <= level
+    return told_apart or conclusion.verdict in ("equivalent", "not applicable")
 
 
-def _undecided(e: Evidence) -> str:
-    """Neither test spoke, or equivalence passed on too few units."""
-    a, b = e.names
-    units = "networks" if e.design.kind == "clustered" else "implementations"
-    if e.within and e.unreliable and e.design.smallest >= MIN_EQUIVALENT:
-        if e.prompts is None:
-            return (
-                f"{a} and {b} could not be told apart ({e.p}; {e.needed}), but whether the distances are reliable over "
-                "prompts could not be checked, and noise makes sides look alike. More prompts may decide."
-            )
-        return (
-            f"{a} and {b} could not be told apart ({e.p}; {e.needed}), but the distances change too much with the "
-            f"prompts to show that they are alike: split-half reliability {e.prompts.reliability:.2f}, at least "
-            f"{MIN_RELIABILITY:.2f} is needed. More prompts may decide; implementations that are all equally far apart "
-            "look like this too."
-        )
+def in_family(alone: Conclusion, p_different: float | None, p_equivalent: float | None, alpha: float) -> Conclusion:
+    """Return what stands of a conclusion where its p-values are adjusted over a family of comparisons."""
+    needed = {"different": p_different, "equivalent": p_equivalent}
+    if alone.verdict not in needed:
+        return alone
+    p = needed[alone.verdict]
+    if p is not None and p <= alpha:
+        return alone
+    adjusted = "no p-value" if p is None else f"p = {p:.2g}"
+    sentence = Status.NOT_IN_FAMILY.value.format(alone=alone.verdict, alpha=f"{alpha:g}", p_adjusted=adjusted)
+    return Conclusion(Status.NOT_IN_FAMILY, sentence)
+
+
+def _status(e: Estimate, made: Circumstances) -> Status:
+    if made.incapable:
+        return Status.INCAPABLE
+    if made.edits is not None:
+        return Status.PAIRED if made.readable else Status.PAIRED_UNLIKE
+    if not e.informative:
+        return Status.ALL_EQUAL
+    if not e.has_test:
+        return Status.TOO_FEW_NETWORKS
+    if e.told_apart:
+        return _told_apart(e, made)
+    return _not_told_apart(e, made)
+
+
+def _told_apart(e: Estimate, made: Circumstances) -> Status:
+    """With one network a side never "different": that is detectability, which a noise copy has too."""
+    if e.kind == "two networks":
+        return Status.TWO_NETWORKS_WITHIN_MARGIN if e.within else Status.TWO_NETWORKS_TOLD_APART
     if e.within:
-        return (
-            f"{a} and {b} could not be told apart ({e.p}; {e.needed}), but {e.design.smallest} independent {units} on "
-            f"a side are too few: 'equivalent' needs {MIN_EQUIVALENT}."
-        )
-    limit = e.permuted.smallest if e.permuted else 1.0
-    can = f"; the smallest p-value possible with so few is {limit:.2g}" if limit > e.alpha else ""
-    return (
-        f"{a} and {b} were neither told apart ({e.p}{can}) nor shown to agree within the margin ({e.needed}); more "
-        f"independent {units} may decide."
-    )
+        return Status.WITHIN_MARGIN_BUT_TOLD_APART
+    return Status.UNMATCHED if made.mismatches else Status.DIFFERENT
 
 
-def warnings(e: Evidence, separation: float) -> tuple[str, ...]:
-    """Return what a reader must know besides the verdict."""
+def _not_told_apart(e: Estimate, made: Circumstances) -> Status:
+    if not e.within:
+        return Status.NOT_SHOWN
+    if e.units < MIN_EQUIVALENT:
+        return Status.TOO_FEW_UNITS
+    if e.prompts is None:
+        if made.require_prompts:
+            return Status.PROMPTS_UNCHECKED
+    elif e.prompts.reliability < MIN_RELIABILITY:
+        return Status.PROMPTS_UNRELIABLE
+    return Status.TWO_NETWORKS_EQUIVALENT if e.kind == "two networks" else Status.EQUIVALENT
+
+
+def _remarks(status: Status, made: Circumstances, changes: str, looks: Looks | None) -> list[Remark]:
     found = []
-    if separation < 0 and e.permuted is not None and e.permuted.below <= 0.05 and e.design.informative:
-        found.append(
-            f"T = {separation:.2f} is significantly below 0 (p = {e.permuted.below:.2g}): implementations are closer "
-            "to the other side than to their own. Look for a crossed design (the same networks or edits on both sides) "
-            "or leakage; T below 0 is by itself no sign of a difference"
-        )
-    for side in e.design.lonely:
-        found.append(
-            f"side {side!r} is one network, so its within-side comparisons are between implementations of that network "
-            "and C is not comparable with that of several networks a side"
-        )
-    if e.prompts is not None and e.design.informative:
-        found += _of_prompts(e.prompts, separation)
-    if e.design.smallest < 5 and not e.design.lonely:
-        found.append(f"{_counted(e.design.smallest, 'independent unit')} on a side: read C as an estimate only")
-    return tuple(found)
-
-
-def _of_prompts(prompts: PromptError, separation: float) -> list[str]:
-    found = []
-    if prompts.reliability < _GOOD_RELIABILITY:
-        what = "are mostly noise" if prompts.reliability < _NOISE else "are noisy"
-        found.append(
-            f"the distances {what} over prompts (split-half reliability {prompts.reliability:.2f}), and noise makes "
-            f"sides look alike; take more than {prompts.n} prompts"
-        )
-    grown = abs(prompts.extrapolated) - abs(separation)
-    if grown > _GROWS:
-        found.append(
-            f"separation still grows with the prompts (T = {prompts.half_separation:.2f} on half of them, "
-            f"{separation:.2f} on all {prompts.n}, {prompts.extrapolated:.2f} extrapolated): with more, C would fall"
-        )
+    if status is not Status.INCAPABLE:
+        if made.mismatches and status is not Status.UNMATCHED:
+            found.append(Remark.ALTHOUGH_UNMATCHED if status.verdict == "equivalent" else Remark.BESIDES_UNMATCHED)
+        if changes:
+            found.append(Remark.DEPENDS_ON_KIND)
+    if looks is not None:
+        ran_out = not looks.decided and looks.reached != looks.plan[-1]
+        found.append(Remark.LOOKS_RAN_OUT if ran_out else Remark.LOOKS)
     return found
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
+def _facts(e: Estimate, names: tuple[str, str], made: Circumstances) -> dict[str, object]:
+    """Return all that a sentence may name, as it is written there."""
+    first, second = e.n_bases or (0, 0)
+    smallest = e.test.smallest if e.test else 1.0
+    return {
+        "a": names[0],
+        "b": names[1],
+        "p": "no p-value" if e.p_value is None else f"p = {e.p_value:.2g}",
+        "limit": f"; the smallest p-value possible with so few is {smallest:.2g}" if smallest > e.alpha else "",
+        "separability": f"{e.separability:.2f}",
+        "needed": _needed(e),
+        "confidence": f"{100 * (1 - e.alpha):.3g}",
+        "points": f"{50 * e.margin:.0f}",
+        "units": e.units,
+        "unit": "networks" if e.kind == "clustered" else "implementations",
+        "networks": f"{first} independent network{'' if first == 1 else 's'}",
+        "other_networks": second,
+        "least_networks": MIN_BASES,
+        "least_units": MIN_EQUIVALENT,
+        "reliability": "" if e.prompts is None else f"{e.prompts.reliability:.2f}",
+        "least_reliability": f"{MIN_RELIABILITY:.2f}",
+        "mismatches": "; ".join(made.mismatches),
+        "edits": made.edits,
+        "incapable": made.incapable,
+    }
+
+
+def _needed(e: Estimate) -> str:
+    """The smallest margin that would pass, against the one that was asked for."""
+    if e.smallest_margin is None:
+        return f"no interval can be given of fewer than {MIN_UNITS} independent units on a side"
+    return f"smallest margin that passes: {e.smallest_margin:.2f} {'<' if e.within else '>='} {e.margin:.2f}"
+
+
+def _of_looks(looks: Looks | None) -> dict[str, object]:
+    if looks is None:
+        return {}
+    return {
+        "ended": looks.ended,
+        "reached": looks.reached,
+        "plan": ", ".join(map(str, looks.plan)),
+        "level": f"{looks.level:.3g}",
+        "last": looks.plan[-1],
+    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from congruity.distances.gram import Array
+from congruity._base.arrays import Array
 
 _MEMORY = 6
 

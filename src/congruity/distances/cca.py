@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from array_api_compat import array_namespace
 
+from congruity._base.arrays import Array
 from congruity._base.progress import Progress
-from congruity.distances.gram import SHAPE_ONLY, Array, centred, nuclear_norms, spectrum
+from congruity.distances.contract import table_of
+from congruity.distances.gram import SHAPE_ONLY, centred, nuclear_norms, spectrum
 from congruity.errors import InputError
 from congruity.values import DistanceTable, Traits
 
@@ -28,38 +30,32 @@ class CCA:
         regularization: k as a share of the mean squared length of a sample; 0 for plain CCA.
 
     >>> import numpy as np
-    >>> from congruity.protocols import silent
+    >>> from congruity import pairwise
     >>> x = np.random.default_rng(0).standard_normal((50, 2))
-    >>> grams = np.stack([y @ y.T for y in (x, x @ [[3.0, 1.0], [0.0, 0.5]], x[:, :1])])
-    >>> CCA(regularization=0).table(grams, ("x", "x mapped", "half"), progress=silent).values[0].round(4).tolist()
+    >>> mapped, half = x @ [[3.0, 1.0], [0.0, 0.5]], x[:, :1]
+    >>> pairwise([x, mapped, half], CCA(regularization=0)).values[0].round(4).tolist()
     [0.0, 0.0, 0.2929]
 
     Source: Hotelling (1936); Vinod (1976) for the regularisation; Williams et al. (2021) for the part-whitened form.
     """
+
+    name: ClassVar[str] = "cca"
+    traits: ClassVar[Traits] = Traits(
+        metric=False,
+        symmetric=True,
+        invariances=SHAPE_ONLY,  # plain CCA, regularization=0, also ignores every invertible map
+        range=(0.0, 1.0),
+        reference="Hotelling 1936; Vinod 1976",
+    )
 
     regularization: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 <= self.regularization < np.inf:
             raise InputError(f"CCA: regularization is {self.regularization}; pass 0 or a positive share, such as 0.1")
-
-    @property
-    def name(self) -> str:
-        return "cca"
-
-    @property
-    def traits(self) -> Traits:
-        return Traits(
-            metric=False,
-            symmetric=True,
-            invariances=SHAPE_ONLY if self.regularization else SHAPE_ONLY | {"invertible"},
-            range=(0.0, 1.0),
-            reference="Hotelling 1936; Vinod 1976",
-        )
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {"regularization": self.regularization}
+        if self.regularization == 0:
+            plain = replace(self.traits, invariances=SHAPE_ONLY | {"invertible"})
+            object.__setattr__(self, "traits", plain)  # of this object alone
 
     def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m): N eigendecompositions, then the singular values of each pair."""
@@ -72,4 +68,4 @@ class CCA:
         sizes = np.array([float(xp.linalg.matrix_norm(a)) for a in whitened])
         values = 1.0 - nuclear_norms(whitened, self.name, progress) / np.outer(sizes, sizes)
         np.fill_diagonal(values, 0.0)
-        return DistanceTable(self.name, np.clip(values, 0.0, 1.0), labels, parameters=self.parameters)
+        return table_of(self, np.clip(values, 0.0, 1.0), labels)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
+from congruity._base.arrays import Array
 from congruity._base.progress import Progress
-from congruity.distances.gram import SHAPE_ONLY, Array, centred, one_minus_cosines
+from congruity.distances.contract import table_of
+from congruity.distances.gram import SHAPE_ONLY, centred, one_minus_cosines
 from congruity.values import DistanceTable, Traits
 
 
@@ -19,35 +21,25 @@ class CKA:
     samples: `CKADebiased` is not.
 
     >>> import numpy as np
-    >>> from congruity.protocols import silent
+    >>> from congruity import pairwise
     >>> x = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]])
-    >>> grams = np.stack([x @ x.T, 9 * x @ x.T, x[:, :1] @ x[:, :1].T])
-    >>> CKA().table(grams, ("x", "3x", "first feature"), progress=silent).values[0].round(4).tolist()
+    >>> pairwise([x, 3 * x, x[:, :1]], CKA()).values[0].round(4).tolist()
     [0.0, 0.0, 0.2094]
 
     Source: Kornblith, Norouzi, Lee, Hinton (2019), Similarity of Neural Network Representations Revisited.
     """
 
-    @property
-    def name(self) -> str:
-        return "cka"
-
-    @property
-    def traits(self) -> Traits:
-        return Traits(
-            metric=False,
-            symmetric=True,
-            invariances=SHAPE_ONLY,
-            range=(0.0, 1.0),
-            reference="Kornblith et al. 2019",
-        )
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {}
+    name: ClassVar[str] = "cka"
+    traits: ClassVar[Traits] = Traits(
+        metric=False,
+        symmetric=True,
+        invariances=SHAPE_ONLY,
+        range=(0.0, 1.0),
+        reference="Kornblith et al. 2019",
+    )
 
     def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m) as one matrix product."""
         values = one_minus_cosines(centred(grams, labels, "CKA").reshape((len(grams), -1)))
         progress("cka", len(grams), len(grams))
-        return DistanceTable(self.name, values, labels, parameters=self.parameters)
+        return table_of(self, values, labels)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from array_api_compat import array_namespace
 
+from congruity._base.arrays import Array
 from congruity._base.progress import Progress
-from congruity.distances.gram import SHAPE_ONLY, Array, hollow, one_minus_cosines, to_host
+from congruity.distances.contract import table_of
+from congruity.distances.gram import SHAPE_ONLY, hollow, one_minus_cosines, to_host
 from congruity.errors import InputError
 from congruity.values import DistanceTable, Traits
 
@@ -23,32 +25,22 @@ class CKADebiased:
     similarity of 0 may fall below it. Needs at least 4 samples.
 
     >>> import numpy as np
-    >>> from congruity.protocols import silent
+    >>> from congruity import pairwise
     >>> noise = np.random.default_rng(0).standard_normal((2, 20, 2000))  # unrelated, with many features
-    >>> grams = np.stack([x @ x.T for x in noise])
-    >>> CKADebiased().table(grams, ("a", "b"), progress=silent).values[0, 1].round(1)
+    >>> pairwise(noise, CKADebiased()).values[0, 1].round(1)
     np.float64(1.1)
 
     Source: Song, Smola, Gretton, Bedo, Borgwardt (2012); Nguyen, Raghu, Kornblith (2021).
     """
 
-    @property
-    def name(self) -> str:
-        return "cka-debiased"
-
-    @property
-    def traits(self) -> Traits:
-        return Traits(
-            metric=False,
-            symmetric=True,
-            invariances=SHAPE_ONLY,
-            range=(0.0, 2.0),
-            reference="Nguyen et al. 2021",
-        )
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {}
+    name: ClassVar[str] = "cka-debiased"
+    traits: ClassVar[Traits] = Traits(
+        metric=False,
+        symmetric=True,
+        invariances=SHAPE_ONLY,
+        range=(0.0, 2.0),
+        reference="Nguyen et al. 2021",
+    )
 
     def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m) as one matrix product."""
@@ -66,7 +58,7 @@ class CKADebiased:
             )
         values = one_minus_cosines(flat)
         progress("cka-debiased", len(grams), len(grams))
-        return DistanceTable(self.name, values, labels, parameters=self.parameters)
+        return table_of(self, values, labels)
 
 
 def u_centred(grams: Array) -> Array:

@@ -1,4 +1,4 @@
-"""What several distances need of Gram matrices, in whatever array namespace they come: NumPy, PyTorch on any device."""
+"""Linear algebra on Gram matrices that distances share, in any array namespace: NumPy, PyTorch on any device."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import numpy as np
 from array_api_compat import array_namespace, device, to_device
 from numpy.typing import NDArray
 
-from congruity._base.arrays import Floats
+from congruity._base.arrays import Array, Floats
 from congruity._base.progress import Progress
 from congruity.errors import InputError
 
-Array = Any  # of any namespace with the array API
-
-#: What every distance that only looks at the shape of a cloud of centred samples ignores.
+#: Invariances of every distance that depends on the shape of a cloud of centred samples alone.
 SHAPE_ONLY = frozenset({"orthogonal", "permutation", "padding", "scaling", "translation"})
 
 

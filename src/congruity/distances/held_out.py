@@ -1,4 +1,4 @@
-"""What a distance on these samples says of others: the maps are fitted on some samples and judged on the rest."""
+"""Held-out estimate of d_repr: maps fitted on some samples and evaluated on the rest, with a bracket (T6)."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def generalisation(
     confidence: float,
     rng: np.random.Generator,
 ) -> HeldOut:
-    """Split the samples, fit both directions on one part, judge them on the other, and do so for shuffled samples too.
+    """Return d_repr in training and held out, a bracket for the population, and the same for shuffled samples.
 
     Args:
         x, y: (samples, features), the same samples.
-        fraction: share of the samples that is held out, at least three, as are those that train.
+        fraction: share of the samples that is held out; at least three samples are held out, and at least three train.
         center, normalize: by mean and size of the training samples.
         tol: of the solver.
         shuffles: how often ``y`` is shuffled against ``x``.

@@ -1,15 +1,17 @@
-"""Centred kernel alignment with a radial kernel: similarity of neighbourhoods rather than of linear geometry."""
+"""Centred kernel alignment with a radial kernel, as a dissimilarity: neighbourhoods instead of linear geometry."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from array_api_compat import array_namespace
 
+from congruity._base.arrays import Array
 from congruity._base.progress import Progress
-from congruity.distances.gram import SHAPE_ONLY, Array, centred, one_minus_cosines, squared_distances, to_host
+from congruity.distances.contract import table_of
+from congruity.distances.gram import SHAPE_ONLY, centred, one_minus_cosines, squared_distances, to_host
 from congruity.errors import InputError
 from congruity.values import DistanceTable, Traits
 
@@ -25,14 +27,22 @@ class Kernel:
         bandwidth: s as a multiple of the median distance.
 
     >>> import numpy as np
-    >>> from congruity.protocols import silent
+    >>> from congruity import pairwise
     >>> x = np.array([[0.0], [1.0], [3.0], [7.0]])
-    >>> grams = np.stack([x @ x.T, x**2 @ x.T**2, -4 * x @ -x.T])
-    >>> Kernel().table(grams, ("x", "x^2", "-2x"), progress=silent).values[0].round(2).tolist()
+    >>> pairwise([x, x**2, -2 * x], Kernel()).values[0].round(2).tolist()
     [0.0, 0.06, 0.0]
 
     Source: Kornblith, Norouzi, Lee, Hinton (2019), RBF CKA.
     """
+
+    name: ClassVar[str] = "kernel"
+    traits: ClassVar[Traits] = Traits(
+        metric=False,
+        symmetric=True,
+        invariances=SHAPE_ONLY,
+        range=(0.0, 1.0),
+        reference="Kornblith et al. 2019",
+    )
 
     bandwidth: float = 1.0
 
@@ -42,24 +52,6 @@ class Kernel:
                 f"Kernel: bandwidth is {self.bandwidth}; pass a multiple of the median distance between 0.01 (below, "
                 "no sample has neighbours) and 1e6"
             )
-
-    @property
-    def name(self) -> str:
-        return "kernel"
-
-    @property
-    def traits(self) -> Traits:
-        return Traits(
-            metric=False,
-            symmetric=True,
-            invariances=SHAPE_ONLY,
-            range=(0.0, 1.0),
-            reference="Kornblith et al. 2019",
-        )
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {"bandwidth": self.bandwidth}
 
     def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m) as one matrix product."""
@@ -78,4 +70,4 @@ class Kernel:
             kernels.append(xp.expm1(-squared / (2.0 * self.bandwidth**2 * median)))
         values = one_minus_cosines(centred(xp.stack(kernels), labels, "Kernel").reshape((len(grams), -1)))
         progress("kernel", len(grams), len(grams))
-        return DistanceTable(self.name, np.minimum(values, 1.0), labels, parameters=self.parameters)
+        return table_of(self, np.minimum(values, 1.0), labels)

@@ -1,17 +1,18 @@
-"""Procrustes (Bures) distance: how far apart two representations are after the best rotation."""
+"""Procrustes (Bures) distance of two representations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from array_api_compat import array_namespace
 
-from congruity._base.arrays import Floats
+from congruity._base.arrays import Array, Floats
 from congruity._base.engine import each
 from congruity._base.progress import Progress, silent
-from congruity.distances.gram import Array, square_roots, to_host
+from congruity.distances.contract import table_of
+from congruity.distances.gram import square_roots, to_host
 from congruity.values import DistanceTable, Traits
 
 
@@ -24,37 +25,28 @@ class Procrustes:
     fingerprints centre them and scale them to trace 1, which puts values in [0, sqrt(2)].
 
     >>> import numpy as np
-    >>> from congruity.protocols import silent
-    >>> grams = np.stack([np.diag([1.0, 0.0, 0.0]), np.diag([0.0, 4.0, 0.0])])
-    >>> Procrustes().table(grams, ("a", "b"), progress=silent).values.round(4).tolist()
+    >>> from congruity import pairwise
+    >>> x, y = np.array([[1.0], [0.0], [0.0]]), np.array([[0.0], [2.0], [0.0]])
+    >>> pairwise([x, y], Procrustes(), center=False, normalize=False).values.round(4).tolist()
     [[0.0, 2.2361], [2.2361, 0.0]]
 
     Source: Williams, Kunz, Kornblith, Linderman (2021), Generalized Shape Metrics on Neural Representations.
     """
 
-    @property
-    def name(self) -> str:
-        return "procrustes"
-
-    @property
-    def traits(self) -> Traits:
-        return Traits(
-            metric=True,
-            symmetric=True,
-            invariances=frozenset({"orthogonal", "permutation", "padding"}),
-            range=(0.0, 2.0**0.5),
-            reference="Williams et al. 2021",
-        )
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {}
+    name: ClassVar[str] = "procrustes"
+    traits: ClassVar[Traits] = Traits(
+        metric=True,
+        symmetric=True,
+        invariances=frozenset({"orthogonal", "permutation", "padding"}),
+        range=(0.0, 2.0**0.5),
+        reference="Williams et al. 2021",
+    )
 
     def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m): N eigendecompositions, then one SVD of singular values a pair."""
         squared, floor = squared_procrustes(square_roots(grams), progress)
         values = np.sqrt(np.where(squared > floor, squared, 0.0))  # exactly 0 where it is below rounding
-        return DistanceTable(self.name, values, labels, parameters=self.parameters)
+        return table_of(self, values, labels)
 
 
 def squared_procrustes(roots: Array, progress: Progress = silent) -> tuple[Floats, Floats]:

@@ -1,18 +1,20 @@
-"""Held-out ridge regression: how badly one representation predicts another on queries that it was not fitted on."""
+"""Held-out error of ridge regression from one representation to another."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
+from congruity._base.arrays import Array
 from congruity._base.progress import Progress
 from congruity._base.streams import stream
-from congruity.distances.gram import SHAPE_ONLY, Array, on_device_of, to_host
+from congruity.distances.contract import table_of
+from congruity.distances.gram import SHAPE_ONLY, on_device_of, to_host
 from congruity.errors import InputError, UnknownNameError
 from congruity.values import DistanceTable, Traits
 
@@ -40,15 +42,23 @@ class Ridge:
             not leave its training mean on the held-out queries has no R^2 and is left out. Penalties as before.
 
     >>> import numpy as np
-    >>> from congruity.protocols import silent
+    >>> from congruity import pairwise
     >>> x = np.random.default_rng(0).standard_normal((40, 3))
-    >>> grams = np.stack([x @ x.T, x[:, :1] @ x[:, :1].T])
-    >>> Ridge().table(grams, ("all", "first feature"), progress=silent).values.round(2).tolist()
+    >>> pairwise([x, x[:, :1]], Ridge()).values.round(2).tolist()
     [[0.0, 0.0], [0.5, 0.0]]
 
     Source: as in the reference implementation of Sun & Toneva 2026 (arXiv 2603.30002), with the penalty chosen by
     leave-one-out; Hoerl & Kennard (1970).
     """
+
+    name: ClassVar[str] = "ridge"
+    traits: ClassVar[Traits] = Traits(
+        metric=False,
+        symmetric=False,
+        invariances=SHAPE_ONLY,
+        range=(0.0, float("inf")),
+        reference="Hoerl & Kennard 1970",
+    )
 
     alphas: tuple[float, ...] = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
     test_fraction: float = 0.2
@@ -62,24 +72,6 @@ class Ridge:
             raise InputError(f"Ridge: test_fraction is {self.test_fraction}; pass a share between 0.05 and 0.5")
         if self.r2 not in get_args(R2):
             raise UnknownNameError("Ridge r2", self.r2, get_args(R2))
-
-    @property
-    def name(self) -> str:
-        return "ridge"
-
-    @property
-    def traits(self) -> Traits:
-        return Traits(
-            metric=False,
-            symmetric=False,
-            invariances=SHAPE_ONLY,
-            range=(0.0, float("inf")),
-            reference="Hoerl & Kennard 1970",
-        )
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {"alphas": list(self.alphas), "test_fraction": self.test_fraction, "seed": self.seed, "r2": self.r2}
 
     @property
     def target_features(self) -> Callable[[Array], Array] | None:
@@ -144,7 +136,7 @@ class Ridge:
             held_out = xp.stack([xp.reshape(source.held_out(penalties[k]), (-1,)) for k in chosen]) @ whole_targets
             values[i] = np.maximum(to_host(held_out)[place, np.arange(n)], 0.0)
             progress("ridge", i + 1, n)
-        return DistanceTable(self.name, values / energy, labels, parameters=self.parameters)
+        return table_of(self, values / energy, labels)
 
 
 def _centred_by_first(grams: Array, t: int) -> Array:

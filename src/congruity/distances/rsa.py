@@ -1,14 +1,16 @@
-"""Representational similarity analysis: the geometry of the samples, compared by correlation."""
+"""Representational similarity analysis: correlation of two dissimilarity matrices, as a dissimilarity."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
+from congruity._base.arrays import Array
 from congruity._base.progress import Progress
-from congruity.distances.gram import SHAPE_ONLY, Array, on_device_of, one_minus_cosines, squared_distances, to_host
+from congruity.distances.contract import table_of
+from congruity.distances.gram import SHAPE_ONLY, on_device_of, one_minus_cosines, squared_distances, to_host
 from congruity.errors import InputError, UnknownNameError
 from congruity.values import DistanceTable, Traits
 
@@ -26,38 +28,28 @@ class RSA:
         comparison: "spearman" (of ranks), "pearson" or "cosine".
 
     >>> import numpy as np
-    >>> from congruity.protocols import silent
+    >>> from congruity import pairwise
     >>> x = np.array([[0.0], [1.0], [3.0], [7.0]])
-    >>> grams = np.stack([x @ x.T, x**2 @ x.T**2, abs(x - 3) @ abs(x - 3).T])
-    >>> RSA().table(grams, ("x", "x^2", "|x - 3|"), progress=silent).values[0].round(2).tolist()  # x^2 keeps the order
+    >>> pairwise([x, x**2, abs(x - 3)], RSA()).values[0].round(2).tolist()  # x^2 keeps the order
     [0.0, 0.0, 0.97]
 
     Source: Kriegeskorte, Mur, Bandettini (2008), Representational similarity analysis.
     """
+
+    name: ClassVar[str] = "rsa"
+    traits: ClassVar[Traits] = Traits(
+        metric=False,
+        symmetric=True,
+        invariances=SHAPE_ONLY,
+        range=(0.0, 2.0),
+        reference="Kriegeskorte et al. 2008",
+    )
 
     comparison: Comparison = "spearman"
 
     def __post_init__(self) -> None:
         if self.comparison not in get_args(Comparison):
             raise UnknownNameError("RSA comparison", self.comparison, get_args(Comparison))
-
-    @property
-    def name(self) -> str:
-        return "rsa"
-
-    @property
-    def traits(self) -> Traits:
-        return Traits(
-            metric=False,
-            symmetric=True,
-            invariances=SHAPE_ONLY,
-            range=(0.0, 2.0),
-            reference="Kriegeskorte et al. 2008",
-        )
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {"comparison": self.comparison}
 
     def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m) as one matrix product of N vectors of m (m - 1) / 2."""
@@ -80,4 +72,4 @@ class RSA:
             )
         values = one_minus_cosines(on_device_of(grams, vectors))
         progress("rsa", len(grams), len(grams))
-        return DistanceTable(self.name, values, labels, parameters=self.parameters)
+        return table_of(self, values, labels)

@@ -27,9 +27,9 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from congruity._base.arrays import Floats
+from congruity._base.arrays import Array, Floats
 from congruity.distances.anderson import Anderson
-from congruity.distances.gram import Array, on_device_of, solve_lower, to_host
+from congruity.distances.gram import on_device_of, solve_lower, to_host
 
 _RELAXATION = 1.6
 #: Bounds cost a quarter of a step: after these steps, and then after one in three.
@@ -119,7 +119,7 @@ class SpectralBall:
             self._step()
 
     def polish(self, tol: float, most: int = 5000) -> None:
-        """Go on until ``best`` itself, and not only the bounds, is within ``tol`` of the optimum."""
+        """Step until the contraction ``best`` itself, and not only the bounds, is within ``tol`` of the optimum."""
         for _ in range(most):
             short = np.flatnonzero(self._reached > (1.0 + tol) ** 2 * self.upper + self.floor)
             if not len(short):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from congruity._base.arrays import Floats
-from congruity.distances.gram import Array, to_host
+from congruity._base.arrays import Array, Floats
+from congruity.distances.gram import to_host
 from congruity.distances.procrustes import rounding
 from congruity.distances.spectral_ball import SpectralBall
 
@@ -18,11 +17,10 @@ MAX_ITERATIONS = 5000
 _HEAVY_PAIRS = 60  # about six seconds at 200 samples
 _BATCH_BYTES = 4e9
 _COPIES = 24  # matrices that one directed problem holds while it takes a step
-Enough = Callable[[Floats, Floats], NDArray[np.bool_]]
 
 
 class Solved(NamedTuple):
-    """What is kept of a solved pair."""
+    """Result of one pair: distance, certified bounds, and the work that it took."""
 
     value: float
     lower: float
@@ -43,7 +41,7 @@ def solve(first: Array, second: Array, tol: float) -> list[Solved]:
 
 
 def solve_row(unit: tuple[Floats, list[Floats], float]) -> list[Solved]:
-    """Solve one square root (r, m) against several, one at a time: on a CPU a batch has no speed of its own."""
+    """Solve one square root (r, m) against several, one at a time: on a CPU a batch is no faster."""
     root, others, tol = unit
     return [solve(root[None], other[None], tol)[0] for other in others]
 
@@ -55,7 +53,7 @@ def batches(count: int, rank: int) -> list[NDArray[np.intp]]:
 
 
 def place(pairs: int) -> Literal["here", "processes"]:
-    """Return where so many pairs are best solved, one at a time: from some seconds on, in one process a core."""
+    """Return where to solve ``pairs`` pairs one at a time: in one process a core where that saves seconds."""
     return "processes" if pairs > _HEAVY_PAIRS else "here"
 
 
@@ -101,22 +99,21 @@ class Pairs:
         return (forth.iterations > 0).astype(np.int64) + (back.iterations > 0)
 
     def narrow(self, lower: Floats, upper: Floats, tol: float) -> NDArray[np.bool_]:
-        """Whether brackets are within ``tol``, relative down to a thousandth of the larger norm, or within rounding."""
+        """Return (B,) whether brackets are as narrow as ``tol``, relative down to a thousandth of the larger norm."""
         rounding_left = 4.0 * self.floor / np.maximum(upper, np.sqrt(self.floor))
         wanted = np.maximum(tol * np.maximum(upper, 1e-3 * self.scale), rounding_left)
         done: NDArray[np.bool_] = upper - lower <= wanted
         return done
 
-    def refine(self, tol: float, enough: Enough | None = None) -> NDArray[np.bool_]:
-        """Shrink the brackets to ``tol``, or until they are ``enough``; return which got there.
+    def refine(self, tol: float) -> NDArray[np.bool_]:
+        """Shrink the brackets to ``tol``; return (B,) which brackets are that narrow.
 
-        Always works on the direction with the larger upper bound: one that cannot be the larger is never finished.
+        Each step works on the direction with the larger upper bound. A direction that cannot be the larger one is
+        never finished.
         """
         while True:
             lower, upper = self.bracket
             done = self.narrow(lower, upper, tol)
-            if enough is not None:
-                done |= enough(lower, upper)
             open_ = ~done & (self.iterations < 2 * MAX_ITERATIONS)
             if not open_.any():
                 return done

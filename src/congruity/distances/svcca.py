@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
+from congruity._base.arrays import Array
 from congruity._base.progress import Progress
-from congruity.distances.gram import SHAPE_ONLY, Array, centred, nuclear_norms, spectrum, to_host
+from congruity.distances.contract import table_of
+from congruity.distances.gram import SHAPE_ONLY, centred, nuclear_norms, spectrum, to_host
 from congruity.errors import InputError
 from congruity.values import DistanceTable, Traits
 
@@ -25,39 +27,29 @@ class SVCCA:
         variance: share of the variance to keep, in (0, 1].
 
     >>> import numpy as np
-    >>> from congruity.protocols import silent
+    >>> from congruity import pairwise
     >>> x = np.random.default_rng(0).standard_normal((50, 2)) * [1.0, 0.01]
-    >>> grams = np.stack([y @ y.T for y in (x, x[:, ::-1] * [1.0, 0.0], x[:, :1])])
-    >>> table = SVCCA().table(grams, ("x", "small feature", "large feature"), progress=silent)
+    >>> table = pairwise([x, x[:, 1:], x[:, :1]], SVCCA())  # x, its small feature, its large one
     >>> table.values[0].round(1).tolist(), table.parameters["kept"]
     ([0.0, 0.8, 0.0], [1, 1, 1])
 
     Source: Raghu, Gilmer, Yosinski, Sohl-Dickstein (2017).
     """
 
+    name: ClassVar[str] = "svcca"
+    traits: ClassVar[Traits] = Traits(
+        metric=False,
+        symmetric=True,
+        invariances=SHAPE_ONLY,
+        range=(0.0, 1.0),
+        reference="Raghu et al. 2017",
+    )
+
     variance: float = 0.99
 
     def __post_init__(self) -> None:
         if not 0 < self.variance <= 1:
             raise InputError(f"SVCCA: variance is {self.variance}; pass a share in (0, 1], such as 0.99")
-
-    @property
-    def name(self) -> str:
-        return "svcca"
-
-    @property
-    def traits(self) -> Traits:
-        return Traits(
-            metric=False,
-            symmetric=True,
-            invariances=SHAPE_ONLY,
-            range=(0.0, 1.0),
-            reference="Raghu et al. 2017",
-        )
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {"variance": self.variance}
 
     def table(self, grams: Array, labels: tuple[str, ...], *, progress: Progress) -> DistanceTable:
         """Return all pairs of ``grams`` (N, m, m): N eigendecompositions, then the singular values of each pair."""
@@ -66,8 +58,7 @@ class SVCCA:
         kept = [v.shape[1] for v in leading]
         values = 1.0 - nuclear_norms(leading, self.name, progress) / np.minimum.outer(kept, kept)
         np.fill_diagonal(values, 0.0)
-        parameters = {**self.parameters, "kept": kept}
-        return DistanceTable(self.name, np.clip(values, 0.0, 1.0), labels, parameters=parameters)
+        return table_of(self, np.clip(values, 0.0, 1.0), labels, kept=kept)
 
     def _leading(self, gram: Array) -> Array:
         eigenvalues, vectors = spectrum(gram)

@@ -1,22 +1,24 @@
-"""Does a network implement an interpretation? Interchange interventions, on a causal model and on aligned places.
+"""Does a network implement an interpretation? Interchange interventions on a causal model and on aligned locations.
 
-An interpretation is a high-level causal model with an alignment: places of the network for each inner variable.
-Swapping a variable's places to what they are on another input must give the answers that the causal model gives when
-the variable is swapped. Most swaps change no answer, so those that do are counted apart; and any network has some
-accuracy for any alignment, so random alignments of the same size stand beside it.
+An interpretation is a high-level causal model with an alignment: locations of the network for each inner variable. An
+interchange of a variable writes, at its locations, the values of the run on another input. The network must then give
+the answers that the causal model gives under the interchange of the variable.
+
+Most interchanges change no answer, so the effective ones are counted apart. Any network has some accuracy for any
+alignment, so random alignments of the same size are measured too.
 """
 
 from __future__ import annotations
 
-from congruity.evaluation.counterfactuals import Swappable
 from congruity.evaluation.interchange_accuracy import Evaluation, Share, evaluate
 from congruity.evaluation.interpretation import Interpretation, interpretation_json, read_interpretation
+from congruity.evaluation.prompts import Prompts
 
 __all__ = [
     "Evaluation",
     "Interpretation",
+    "Prompts",
     "Share",
-    "Swappable",
     "evaluate",
     "interpretation_json",
     "read_interpretation",

@@ -1,9 +1,11 @@
-"""How well a network implements an interpretation: shares of swaps that come out as the causal model says."""
+"""Interchange-intervention accuracy: how often a network under interchanges gives the causal model's answers."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +13,20 @@ from numpy.typing import NDArray
 from congruity._base.progress import Progress, silent
 from congruity._base.streams import stream
 from congruity.errors import InputError
-from congruity.evaluation.counterfactuals import Swappable, Swaps, Truth
+from congruity.evaluation.answers import CodedModel, marked
+from congruity.evaluation.counterfactuals import Counterfactuals, InterchangePairs
 from congruity.evaluation.interpretation import Cells, Interpretation
+from congruity.models import load_model
 from congruity.theory import CausalModel
 from congruity.theory.alignment import require_disjoint
+from congruity.values import Interchange
 
 
 @dataclass(frozen=True)
 class Share:
     """A share of ``of`` trials with its 95 % Clopper-Pearson interval; None where nothing was tried.
 
-    Where all there is was tried, the interval is the share itself.
+    Where the trials are all that there are, the interval is the share itself.
     """
 
     of: int
@@ -34,39 +39,50 @@ class Share:
 class Evaluation:
     """How well a network implements an interpretation.
 
+    An interchange is effective if it changes the causal model's answer. Most are not, so those are counted apart.
+
     Attributes:
         network, interpretation: names.
-        accuracy: share of inputs with the interpretation's answers, without any swap.
-        interchange: share of swaps of one variable, on independent pairs of uniform inputs, with the causal model's
-            answers: the interchange-intervention accuracy. Most of these change no answer.
-        changing: the same on pairs that are drawn until the swap changes the causal model's answer.
-        joint: the same for random sets of at least two variables, the answer changing.
-        by_variable: ``changing`` for each variable alone.
-        random: ``changing`` for alignments that were drawn at random, with as many places for each variable.
+        accuracy: share of inputs with the interpretation's answers, without an interchange.
+        interchange_accuracy: the interchange-intervention accuracy (IIA): share of interchanges of one variable, on
+            independent pairs of uniform inputs, with the causal model's answers.
+        effective: the same on effective interchanges.
+        joint: the same on effective interchanges of random sets of at least two variables.
+        by_variable: ``effective`` for each variable alone.
+        random: ``effective`` for alignments that were drawn at random, with as many locations for each variable.
         p_random: share of these, the alignment itself included, with at least its accuracy. None for an alignment that
-            was searched for: the best of many places beats random ones whether or not the network implements anything.
-        cells: the alignment; ``found``: whether it was searched for, on other pairs than those reported.
-        unchanging: variables of which no swap was seen to change an answer, and of which nothing is known therefore.
+            was searched for: the best of many locations beats random ones whether or not the network implements
+            anything.
+        cells: the alignment, variable -> locations; ``found``: whether it was searched for, on other pairs than those
+            reported.
+        no_effect: variables without an effective interchange among those drawn. Nothing is known of them.
     """
 
     network: str
     interpretation: str
     accuracy: Share
-    interchange: Share
-    changing: Share
+    interchange_accuracy: Share
+    effective: Share
     joint: Share
     by_variable: Mapping[str, Share]
     random: tuple[float, ...]
     p_random: float | None
     cells: Cells
     found: bool
-    unchanging: tuple[str, ...]
+    no_effect: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as plain values, three of them also under the keys of earlier versions."""
+        data = dataclasses.asdict(self)
+        earlier = {"interchange": "interchange_accuracy", "changing": "effective", "unchanging": "no_effect"}
+        return data | {old: data[new] for old, new in earlier.items()}
 
 
 def evaluate(
-    network: Swappable,
+    model: Any,
     interpretation: Interpretation,
     *,
+    sites: Sequence[str] = (),
     pairs: int = 1000,
     n_random: int = 99,
     seed: int = 0,
@@ -75,114 +91,143 @@ def evaluate(
     """Measure how well a network implements an interpretation.
 
     Args:
-        network: see `Swappable`.
-        interpretation: with cells, or without: then each variable gets the place that gives the causal model's answers
-            on most swaps of other pairs, no two the same one.
-        pairs: swaps for each of the reported shares, as many of each variable.
+        model: anything that `congruity.load_model` takes. It gets the inputs as codes, (n, inputs) whole numbers, or,
+            if it is a language model, as the prompts of the interpretation.
+        interpretation: with cells, or without: then each variable gets the location that gives the causal model's
+            answers on most interchanges of other pairs, no two the same one.
+        sites: names of the sites that are searched and that random alignments are drawn from; all, if none is named.
+        pairs: interchanges for each of the reported shares, as many of each variable.
         n_random: random alignments.
         seed: of everything random.
-        progress: told how many alignments have been measured.
+        progress: is told how many alignments have been measured.
 
     Returns:
         An `Evaluation`; its intervals are exact for independent pairs.
 
     Raises:
-        InputError: a model without inner variables or whose answers the network does not have; cells that leave a
-            variable out, overlap or name no place; fewer places than variables; too few pairs.
+        InputError: a causal model without inner variables or whose answers the network does not have; cells that leave
+            a variable out, overlap or name no location; fewer locations than variables; too few pairs; a language model
+            without prompts.
 
     Source: Geiger et al. 2021, arXiv 2106.02997 (interchange-intervention accuracy).
     """
-    model = interpretation.model
-    if not model.inner:
-        raise InputError(f"evaluate: {interpretation.name} has no variable between inputs and outputs to swap")
-    if pairs < (least := max(10, len(model.inner))) or n_random < 0:
+    high = interpretation.model
+    if not high.inner:
+        raise InputError(f"evaluate: {interpretation.name} has no variable between inputs and outputs to interchange")
+    if pairs < (least := max(10, len(high.inner))) or n_random < 0:
         raise InputError(f"evaluate: {pairs} pairs and {n_random} random alignments; ask for at least {least} and 0")
-    truth = Truth(model, network)
+    causal = Counterfactuals(high)
+    network = CodedModel(load_model(model), interpretation, causal.probe())
+    among = _among(network, sites)
     found = interpretation.cells is None
-    cells = _searched(network, truth, pairs, seed, progress) if interpretation.cells is None else interpretation.cells
-    _check(cells, model, network)
-    single = truth.swaps(pairs, seed, "changing", changing=True)
-    shares = {
-        "interchange": truth.swaps(pairs, seed, "any", changing=False),
-        "changing": single,
-        "joint": truth.swaps(pairs, seed, "joint", changing=True, sets=True),
+    cells = interpretation.cells
+    if cells is None:
+        cells = _searched(network, among, causal.effective(pairs, seed, "search"), high.inner, progress)
+    _check(cells, high, network)
+    cells = {name: tuple(cells[name]) for name in high.inner}  # in the order of the causal model
+    drawn = {
+        "any": causal.any(pairs, seed),
+        "effective": causal.effective(pairs, seed, "changing"),
+        "joint": causal.joint(pairs, seed),
     }
-    cells = {name: tuple(cells[name]) for name in model.inner}  # in the order in which swaps name them
-    right = {name: _right(network, swaps, cells) for name, swaps in shares.items()}
+    right = {name: _right(network, some, [cells])[0] for name, some in drawn.items()}
     order = stream(seed, "evaluate", "random")
-    random = []
-    for done in range(n_random):
-        progress("random alignments", done, n_random)
-        random.append(float(_right(network, single, _drawn(cells, network.places, order)).mean()))
-    progress("random alignments", n_random, n_random)
-    plain, whole = truth.plain(seed)
-    reached = float(right["changing"].mean())
+    others = [_at_random(cells, among, order) for _ in range(n_random)]
+    random = [float(row.mean()) for row in _right(network, drawn["effective"], others, progress, "random alignments")]
+    inputs, expected, whole = causal.plain(seed)
+    reached, variables = float(right["effective"].mean()), drawn["effective"].variables
     return Evaluation(
         network=network.name,
         interpretation=interpretation.name,
-        accuracy=_share(plain, whole=whole),
-        interchange=_share(right["interchange"]),
-        changing=_share(right["changing"]),
+        accuracy=_share((network.plain(inputs) == expected).all(axis=1), whole=whole),
+        interchange_accuracy=_share(right["any"]),
+        effective=_share(right["effective"]),
         joint=_share(right["joint"]),
-        by_variable={name: _share(right["changing"][single.names[:, i]]) for i, name in enumerate(model.inner)},
+        by_variable={name: _share(right["effective"][variables[:, i]]) for i, name in enumerate(high.inner)},
         random=tuple(random),
         p_random=None if found else (1 + sum(value >= reached for value in random)) / (1 + n_random),
         cells=cells,
         found=found,
-        unchanging=truth.unchanging,
+        no_effect=tuple(name for name, some in zip(high.inner, variables.T, strict=True) if not some.any()),
     )
 
 
-def _right(network: Swappable, swaps: Swaps, cells: Cells) -> NDArray[np.bool_]:
-    """Return for each swap whether the network gives the expected answers."""
-    if not len(swaps):
-        return np.zeros(0, dtype=bool)
-    place = {name: i for i, name in enumerate(network.places)}
-    member = np.zeros((swaps.names.shape[1], len(place)), dtype=bool)
-    for row, cell in zip(member, cells.values(), strict=True):
-        row[[place[name] for name in cell]] = True
-    swapped = np.asarray((swaps.names[:, :, None] & member).any(axis=1), dtype=bool)
-    found = network.probabilities(swaps.base, swaps.source, swapped).argmax(axis=2)
-    return np.asarray((found == swaps.expected).all(axis=1))
+def _right(
+    network: CodedModel,
+    drawn: InterchangePairs,
+    alignments: Sequence[Cells],
+    progress: Progress = silent,
+    stage: str = "",
+) -> NDArray[np.bool_]:
+    """Return (alignments, pairs): whether the network gives the expected answers."""
+    if not len(drawn) or not len(alignments):
+        return np.zeros((len(alignments), len(drawn)), dtype=bool)
+    edits = [_edit(network, drawn, cells) for cells in alignments]
+    given = network.interchanged(drawn.base, drawn.source, edits, progress=progress, stage=stage)
+    return np.asarray((given == drawn.expected).all(axis=2))
 
 
-def _searched(network: Swappable, truth: Truth, pairs: int, seed: int, progress: Progress) -> Cells:
-    """Return for each variable the place that answers most of its swaps rightly, no place twice (an assignment)."""
+def _edit(network: CodedModel, drawn: InterchangePairs, cells: Cells) -> Interchange:
+    """Return the interchange of the locations of each pair's variables."""
+    names = list(dict.fromkeys(name for cell in cells.values() for name in cell))
+    member = np.array([[name in cell for name in names] for cell in cells.values()])
+    where = np.asarray((drawn.variables[:, :, None] & member).any(axis=1), dtype=bool)
+    return marked([network.locations[name] for name in names], where)
+
+
+def _searched(
+    network: CodedModel, among: Sequence[str], drawn: InterchangePairs, inner: Sequence[str], progress: Progress
+) -> Cells:
+    """Return for each variable the location that answers most of its interchanges, no location twice (an assignment).
+
+    Args:
+        network: what is evaluated.
+        among: names of locations.
+        drawn: effective interchanges of one variable.
+        inner: names of the variables.
+        progress: is told how many locations were tried.
+    """
     from scipy.optimize import linear_sum_assignment
 
-    inner = truth.model.inner
-    if len(network.places) < len(inner):
-        raise InputError(f"evaluate: {network.name} has {len(network.places)} places for {len(inner)} variables")
-    swaps = truth.swaps(pairs, seed, "search", changing=True)
-    score = np.zeros((len(inner), len(network.places)))
-    for at in range(len(network.places)):
-        progress("places", at, len(network.places))
-        swapped = np.zeros((len(swaps), len(network.places)), dtype=bool)
-        swapped[:, at] = True
-        found = network.probabilities(swaps.base, swaps.source, swapped).argmax(axis=2)
-        right = (found == swaps.expected).all(axis=1)
-        score[:, at] = [right[swaps.names[:, k]].sum() for k in range(len(inner))]
-    progress("places", len(network.places), len(network.places))
+    if len(among) < len(inner):
+        raise InputError(f"evaluate: {network.name} has {len(among)} locations for {len(inner)} variables")
+    everywhere = np.ones((len(drawn), 1), dtype=bool)
+    edits = [Interchange((network.locations[name],), everywhere) for name in among]
+    given = network.interchanged(drawn.base, drawn.source, edits, progress=progress, stage="locations")
+    right = (given == drawn.expected).all(axis=2)  # (locations, pairs)
+    score = np.stack([right[:, drawn.variables[:, k]].sum(axis=1) for k in range(len(inner))])
     rows, columns = linear_sum_assignment(-score)
-    return {inner[row]: (network.places[column],) for row, column in zip(rows, columns, strict=True)}
+    return {inner[row]: (among[column],) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)}
 
 
-def _drawn(cells: Cells, places: Sequence[str], random: np.random.Generator) -> Cells:
-    """Return an alignment with as many places for each variable, drawn at random."""
-    order = [places[i] for i in random.permutation(len(places))]
+def _among(network: CodedModel, sites: Sequence[str]) -> list[str]:
+    """Return the names of the locations of the sites that are named, of all if none is."""
+    held = {str(location.site) for location in network.locations.values()}
+    hooks = {location.site.hook for location in network.locations.values()}
+    if odd := [name for name in sites if name not in held | hooks]:
+        raise InputError(f"evaluate: {network.name} has no site {odd[0]!r}, but {', '.join(sorted(held)[:6])}")
+    return [
+        name
+        for name, location in network.locations.items()
+        if not sites or {str(location.site), location.site.hook} & set(sites)
+    ]
+
+
+def _at_random(cells: Cells, among: Sequence[str], random: np.random.Generator) -> Cells:
+    """Return an alignment with as many locations for each variable, drawn at random."""
+    order = [among[int(i)] for i in random.permutation(len(among))]
     starts = np.cumsum([0, *(len(cell) for cell in cells.values())])
     return {name: tuple(order[start : start + len(cells[name])]) for name, start in zip(cells, starts, strict=False)}
 
 
-def _check(cells: Cells, model: CausalModel, network: Swappable) -> None:
+def _check(cells: Cells, model: CausalModel, network: CodedModel) -> None:
     require_disjoint(cells)
     if unlike := sorted(set(cells) ^ set(model.inner)):
         raise InputError(f"evaluate: the alignment and the inner variables differ in {unlike[0]}")
-    known = set(network.places)
-    if odd := [place for cell in cells.values() for place in cell if place not in known]:
+    if odd := [name for cell in cells.values() for name in cell if name not in network.locations]:
         raise InputError(
-            f"evaluate: {network.name} has no place {odd[0]!r}; it has {len(known)}, such as "
-            f"{', '.join(network.places[:3])}"
+            f"evaluate: {network.name} has no location {odd[0]!r}; it has {len(network.locations)}, such as "
+            f"{', '.join(list(network.locations)[:3])}"
         )
 
 

@@ -1,4 +1,7 @@
-"""WHICH sites matter. To add a finder: one file, and one line in ``REGISTRY``."""
+"""Finders: each gives every site of a model a score. To add one: one file, and one line in ``REGISTRY``.
+
+A finder is a dataclass with ``name`` and ``scores`` (`congruity.protocols.Finder`); its fields are its parameters.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from congruity.finders.patching import Patching
 from congruity.finders.random import Random
 from congruity.protocols import Finder
 
-REGISTRY: tuple[Finder, ...] = (Attribution(), IntegratedGradients(), Hybrid(), Patching(), Random())
+REGISTRY: tuple[type[Finder], ...] = (Attribution, IntegratedGradients, Hybrid, Patching, Random)
 
 __all__ = [
     "REGISTRY",
@@ -27,10 +30,10 @@ __all__ = [
 
 
 def by_name(name: str) -> Finder:
-    """Return the finder called ``name``, or `Declared` for the path of a ``.json`` file.
+    """Return the finder called ``name`` with its default parameters, or `Declared` for the path of a ``.json`` file.
 
     Raises:
         UnknownNameError: no finder has that name; the message gives the nearest ones.
         StoreError: the file is missing, or holds no circuit.
     """
-    return Declared(name) if name.endswith(".json") else lookup("finder", name, REGISTRY)
+    return Declared(name) if name.endswith(".json") else lookup("finder", name, REGISTRY)()

@@ -1,9 +1,9 @@
-"""Attribution patching: how much each site matters, to first order, from one forward and one backward pass."""
+"""Attribution patching: the first-order effect of replacing each site, from one forward and one backward pass."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +21,7 @@ class Attribution:
     Source: Nanda 2023, "Attribution patching"; Syed, Rager, Conmy 2023, arXiv 2310.10348.
     """
 
-    @property
-    def name(self) -> str:
-        """Registry name."""
-        return "attribution"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """None."""
-        return {}
+    name: ClassVar[str] = "attribution"
 
     def scores(self, model: Model, bound: BoundModel, rows: NDArray[np.intp] | None = None) -> Scores:
         """Return the scores on the prompts ``rows`` (all, if None), with standard errors over prompts."""

@@ -1,11 +1,11 @@
-"""A circuit from a file: one that another tool found, that a paper describes, or that was found here earlier."""
+"""A circuit from a file: found by another tool, described in a paper, or found here earlier."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,24 +34,20 @@ class Declared:
         ``cg.fingerprint(task, "gpt2", finder=cg.finders.Declared("ioi-circuit.json"))``
     """
 
+    name: ClassVar[str] = "declared"
     path: Path | str
 
     def __post_init__(self) -> None:
         _ = self.declaration  # a file that cannot be used is refused before a model is loaded
 
     @property
-    def name(self) -> str:
-        """Registry name."""
-        return "declared"
-
-    @property
     def parameters(self) -> dict[str, Any]:
-        """What the file says, by its digest: not where it lies, which differs from machine to machine."""
+        """Number of sites and digest of the circuit in the file; not the path, which differs between machines."""
         return {"sites": len(self.declaration.sites), "digest": digest(self.declaration)}
 
     @functools.cached_property
     def declaration(self) -> Declaration:
-        """What the file says."""
+        """The circuit in the file."""
         path = Path(self.path)
         try:
             if path.stat().st_size > MAX_CHARACTERS:

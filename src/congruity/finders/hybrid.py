@@ -1,10 +1,10 @@
-"""Attribution everywhere, exact patching on a few prompts everywhere and on more prompts where it decides."""
+"""Attribution patching of every site, corrected by exact patching on few prompts, and on more near the cut."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ Measure = Callable[[NDArray[np.intp], NDArray[np.intp]], Floats]  # sites, promp
 
 @dataclass(frozen=True)
 class Screened:
-    """What `Hybrid` found, and how wrong attribution alone would have been.
+    """Scores of `Hybrid`, and the error that attribution alone would have had.
 
     Attributes:
         scores: the estimates of the mean exact effects, with standard errors.
@@ -62,10 +62,11 @@ class Hybrid:
     Source: the estimator is the difference estimator of survey sampling (Cochran 1977, "Sampling Techniques", ch. 7);
     the rounds follow Kalyanakrishnan et al. 2012, "PAC Subset Selection in Stochastic Multi-armed Bandits" (LUCB).
 
-    >>> Hybrid(seed=1).parameters
-    {'budget': 0.24, 'audit': 0.08, 'seed': 1, 'keep': 0.2}
+    >>> Hybrid(seed=1)
+    Hybrid(budget=0.24, audit=0.08, seed=1, keep=0.2)
     """
 
+    name: ClassVar[str] = "hybrid"
     budget: float = 0.24
     audit: float = 0.08
     seed: int = 0
@@ -77,16 +78,6 @@ class Hybrid:
                 f"Hybrid: audit = {self.audit}, budget = {self.budget}, keep = {self.keep}; "
                 "shares must be above 0, keep below 1, and audit at most budget, which is at most 1"
             )
-
-    @property
-    def name(self) -> str:
-        """Registry name."""
-        return "hybrid"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The shares and the seed of the order of prompts."""
-        return {"budget": self.budget, "audit": self.audit, "seed": self.seed, "keep": self.keep}
 
     def scores(self, model: Model, bound: BoundModel, rows: NDArray[np.intp] | None = None) -> Scores:
         """Return the scores on the prompts ``rows`` (all, if None); standard errors include what was not patched."""

@@ -1,9 +1,9 @@
-"""Attribution with gradients averaged between the counterfactual and the clean input: slower, less blind."""
+"""Attribution with gradients averaged between the counterfactual and the clean input (EAP-IG, on nodes)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,25 +22,16 @@ class IntegratedGradients:
     `Attribution`, which is the case of one step, finds no slope.
     Source: Hanna, Pezzelle, Belinkov 2024, "Have Faith in Faithfulness", arXiv 2403.17806 (EAP-IG, on nodes).
 
-    >>> IntegratedGradients(steps=10).parameters
-    {'steps': 10}
+    >>> IntegratedGradients(steps=10)
+    IntegratedGradients(steps=10)
     """
 
+    name: ClassVar[str] = "integrated-gradients"
     steps: int = 5
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise InputError(f"IntegratedGradients: steps = {self.steps}; take at least 1 gradient")
-
-    @property
-    def name(self) -> str:
-        """Registry name."""
-        return "integrated-gradients"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The number of gradients."""
-        return {"steps": self.steps}
 
     def scores(self, model: Model, bound: BoundModel, rows: NDArray[np.intp] | None = None) -> Scores:
         """Return the scores on the prompts ``rows`` (all, if None), with standard errors over prompts.

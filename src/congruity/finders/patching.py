@@ -1,9 +1,9 @@
-"""Exact activation patching: what happens when a site alone is replaced, measured and not estimated."""
+"""Exact activation patching: the change of the metric when one site alone is replaced."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +16,11 @@ from congruity.values import Scores
 class Patching:
     """Score of a site = mean over prompts of logit difference with that site alone replaced - unedited one.
 
-    Every site is run on every prompt: the truth that the other finders approximate.
+    Every site is run on every prompt. The other finders approximate these scores.
     Source: Vig et al. 2020, arXiv 2004.12265; Meng et al. 2022, arXiv 2202.05262 (activation patching).
     """
 
-    @property
-    def name(self) -> str:
-        """Registry name."""
-        return "patching"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """None."""
-        return {}
+    name: ClassVar[str] = "patching"
 
     def scores(self, model: Model, bound: BoundModel, rows: NDArray[np.intp] | None = None) -> Scores:
         """Return the scores on the prompts ``rows`` (all, if None), with standard errors over prompts."""

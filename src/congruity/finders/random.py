@@ -1,9 +1,9 @@
-"""No finder at all: what a ranking that knows nothing of the model gives, to hold the others against."""
+"""Random scores of sites: a control for the other finders."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,26 +22,17 @@ class Random:
     which is most of them.
     Source: Shi et al. 2024, arXiv 2410.13032 (circuits drawn at random as the null hypothesis).
 
-    >>> Random(seed=1, size=12).parameters
-    {'seed': 1, 'size': 12}
+    >>> Random(seed=1, size=12)
+    Random(seed=1, size=12)
     """
 
+    name: ClassVar[str] = "random"
     seed: int = 0
     size: int | None = None
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 1:
             raise InputError(f"Random: size = {self.size} sites are no circuit; ask for at least 1, or None")
-
-    @property
-    def name(self) -> str:
-        """Registry name."""
-        return "random"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The seed of the scores, and how many sites are the circuit."""
-        return {"seed": self.seed, "size": self.size}
 
     def scores(self, model: Model, bound: BoundModel, rows: NDArray[np.intp] | None = None) -> Scores:
         """Return the scores; no prompt is run.

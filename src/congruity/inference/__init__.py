@@ -1,28 +1,23 @@
-"""From distances to a decision: the score, its uncertainty, two tests and a verdict.
+"""Numbers only: from a table of distances to an `Estimate`, and the intervals and tests that other numbers need.
 
-A package, and not a module called ``estimate``, which would hide the public function ``congruity.estimate``.
+Nothing here knows a word, a verdict or a fingerprint; `congruity.comparison` decides.
 """
 
-from congruity.comparison.estimate import check_settings, estimate, not_applicable
-from congruity.comparison.reference import standing
-from congruity.comparison.verdict import MIN_RELIABILITY, unmatched
 from congruity.inference.bootstrap import bca, clopper_pearson, edge_guard
 from congruity.inference.described import described
+from congruity.inference.estimation import EstimateSettings, check_settings, estimated
 from congruity.inference.means import lower_limit, mean_interval
 from congruity.inference.prompts import prompt_error
 
 __all__ = [
-    "MIN_RELIABILITY",
+    "EstimateSettings",
     "bca",
     "check_settings",
     "clopper_pearson",
     "described",
     "edge_guard",
-    "estimate",
+    "estimated",
     "lower_limit",
     "mean_interval",
-    "not_applicable",
     "prompt_error",
-    "standing",
-    "unmatched",
 ]

@@ -18,27 +18,20 @@ from congruity.inference.design import Design
 Array = NDArray[np.float64]
 Quantity = Literal["separation", "p1", "p2"]
 BOUNDS: dict[Quantity, tuple[float, float]] = {"separation": (-1.0, 1.0), "p1": (0.0, 1.0), "p2": (0.0, 1.0)}
-MIN_UNITS = 3  # with 2 units a side, leaving one out leaves no pair to compare: no acceleration, no interval
 
 
 @dataclass(frozen=True)
 class Resampled:
-    """P1 and P2, in canonical order, of the data (2,), of resamples (B, 2) and with each unit left out (units, 2).
-
-    ``vacuous``: no interval but the whole range can be given.
-    """
+    """P1 and P2, in canonical order, of the data (2,), of resamples (B, 2) and with each unit left out (units, 2)."""
 
     observed: Array
     resamples: Array
     left_out: Array
     units: tuple[int, int]
-    vacuous: bool
 
     def interval(self, quantity: Quantity, alpha: float) -> tuple[float, float]:
         """Return the 1 - ``alpha`` interval: BCa, widened by the edge guard, never without the estimate."""
         bounds = BOUNDS[quantity]
-        if self.vacuous:
-            return bounds
         estimate = float(_value(self.observed, quantity))
         ends = bca(
             estimate,
@@ -59,12 +52,10 @@ def _value(p: Array, quantity: Quantity) -> Array:
     return np.asarray(p[..., 0 if quantity == "p1" else 1])
 
 
-def resample(design: Design, n_bootstrap: int, rng: np.random.Generator, *, vacuous: bool) -> Resampled:
+def resample(design: Design, n_bootstrap: int, rng: np.random.Generator) -> Resampled:
     """Evaluate P1 and P2 on the data, on ``n_bootstrap`` resamples of units and on all leave-one-out samples."""
     first, second = design.units
     total = first + second
-    if vacuous:
-        n_bootstrap = 0
     draws = [rng.multinomial(k, np.full(k, 1 / k), size=n_bootstrap) for k in design.units]
     weights = np.concatenate([np.ones((1, total)), 1 - np.eye(total), np.concatenate(draws, axis=1)])
     values = weighted_p(design, weights)
@@ -74,7 +65,6 @@ def resample(design: Design, n_bootstrap: int, rng: np.random.Generator, *, vacu
         resamples=kept[np.isfinite(kept).all(axis=1)],  # a resample of one unit only has nothing to compare
         left_out=values[1 : 1 + total],
         units=design.units,
-        vacuous=vacuous,
     )
 
 

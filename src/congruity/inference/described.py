@@ -1,4 +1,4 @@
-"""The statistics of a table alone, without intervals or tests: for tables of which many are looked at."""
+"""P1, P2 and separability of a table, without intervals or tests, for callers with many tables."""
 
 from __future__ import annotations
 

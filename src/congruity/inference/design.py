@@ -1,23 +1,21 @@
-"""Who is compared with whom: checks the table and its labels, finds the independent units, fixes one canonical order.
+"""Layout of a comparison: the checked table, the independent units, what may be compared, in one canonical order.
 
 The order depends only on the distances, so that neither the order of the rows nor which side is called the first can
-move a random number: `estimate` computes in canonical order and names the sides back at the end.
+move a random number: `estimated` computes in canonical order and returns P1 and P2 in the order of the caller.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from congruity._base.checks import real_array
 from congruity.errors import InputError
-
-Kind = Literal["independent", "two networks", "clustered"]
-MIN_BASES = 4  # C(8, 4) = 70: the smallest number of networks a side at which a permutation p-value can fall below .05
+from congruity.values import MIN_BASES
+from congruity.values.estimate import Kind
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""An interval and a lower limit for a mean of distances, or for the mean of two such means."""
+"""Interval and lower limit of a mean of distances, or of the mean of two such means."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def mean_interval(*samples: Array, alpha: float = 0.05) -> tuple[float, float]:
 
     df is Welch and Satterthwaite's. On the log scale the interval stays positive, its reciprocal is that of 1 / R, and
     the long right tail of distances costs less coverage. For a claim about one end use `lower_limit`.
-    Measured with two samples (2000 data sets each; tests/test_closeness.py): .94-.96 at 20 + 20 with gamma, log-normal
+    Measured with two samples (2000 data sets; test_relative_distance.py): .94-.96 at 20 + 20 with gamma, log-normal
     or exponential laws and with one value in five three times the others; .92-.95 at 5 + 5 and 8 + 20, with that
     mixture .89 and .86; what is missed lies above. Studentised bootstrap was no better but for the mixture at 8 + 20
     (.92), and BCa worse (.85 at 5 + 5, .93 at 20 + 20). Where one value in twenty is three times the others, 20 + 20
@@ -58,7 +58,7 @@ def lower_limit(*samples: Array, alpha: float = 0.05) -> float:
 
     That of the log scale, R exp(-t sqrt(v) / R), is never smaller than the first part and errs where some
     implementations lie close to their model. The second part, Johnson's for skewness, is taken on the safe side only.
-    Coverage measured at 10 + 10 and 20 + 20 (2000 data sets; tests/test_closeness.py): gamma and exponential .96-.98;
+    Coverage measured at 10 + 10 and 20 + 20 (2000 data sets; test_relative_distance.py): gamma and exponential .96-.98;
     one in five at a third of the others' distance .93 and .95 (.89 and .91 on the log scale); one in ten at a fifth .88
     and .93 (.84 and .89); one in twenty at a tenth .65 and .87 (.65 and .83), as samples often hold none of the near
     ones and no limit can know of them. At 5 + 5 these are .89, .68 and .56: no claim is made below 10 a side.

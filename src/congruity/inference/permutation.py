@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations, islice
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from congruity.inference.design import Design
 from congruity.inference.ranks import anchor_ranks, energy, neighbours, own_neighbours, p_within, separability
+from congruity.values import PermutationTest
 
 Array = NDArray[np.float64]
 NAMES = ("energy", "T", "S", "3-NN", "separability")
@@ -19,22 +19,10 @@ _CHUNK = 500  # labellings evaluated at once: bounds the memory at some (500, n)
 _SAME = 1e-9  # two standardised statistics closer than this are equal: rounding must not decide a p-value
 
 
-@dataclass(frozen=True)
-class Permuted:
-    """What the test found. ``below`` is the lower-tail p of T; ``smallest`` the smallest p this design can give."""
-
-    p_value: float
-    p_values: dict[str, float]
-    below: float
-    smallest: float
-    labellings: int
-    exact: bool
-
-
-def permutation_test(design: Design, n_permutations: int, rng: np.random.Generator) -> Permuted:
+def permutation_test(design: Design, n_permutations: int, rng: np.random.Generator) -> PermutationTest:
     """Compare the observed labelling with all others, or with ``n_permutations`` random ones.
 
-    p = #{statistic >= observed} / #labellings, the observed one included. The test's own statistic is the largest of
+    p = #{statistic >= observed} / #labellings, the observed one included. The statistic of the test is the largest of
     energy, T, abs(S) and 3-NN, each standardised over all these labellings: exact, whatever the distance.
     """
     units = sum(design.units)
@@ -44,7 +32,7 @@ def permutation_test(design: Design, n_permutations: int, rng: np.random.Generat
     scaled = _standardised(values)
     combined = scaled[:, :4].max(axis=1)
     twins = 2 if design.units[0] == design.units[1] else 1  # the mirror image of a labelling has the same statistic
-    return Permuted(
+    return PermutationTest(
         p_value=_tail(combined),
         p_values={name: _tail(scaled[:, k]) for k, name in enumerate(NAMES)},
         below=_tail(-scaled[:, 1]),

@@ -1,4 +1,4 @@
-"""Prompts as a source of error: is the order of the distances the same on other prompts, and does T still grow?"""
+"""Error over prompts: the reliability of the distances, and how T changes with the number of prompts."""
 
 from __future__ import annotations
 

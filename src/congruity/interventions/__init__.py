@@ -1,4 +1,8 @@
-"""HOW a site is changed. To add an intervention: one file, and one line in ``REGISTRY``."""
+"""Interventions: each says what is written at a site. To add one: one file, and one line in ``REGISTRY``.
+
+An intervention is a dataclass with ``name`` and ``replacement`` (`congruity.protocols.Intervention`); its fields are
+its parameters.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,11 @@ from congruity.interventions.resample import Resample
 from congruity.interventions.zero import Zero
 from congruity.protocols import Intervention
 
-REGISTRY: tuple[Intervention, ...] = (Resample(), Mean(), Zero(), Noise())
+REGISTRY: tuple[type[Intervention], ...] = (Resample, Mean, Zero, Noise)
 
 __all__ = ["REGISTRY", "Mean", "Noise", "Resample", "Zero", "by_name"]
 
 
 def by_name(name: str) -> Intervention:
     """Return the intervention called ``name``; raise `UnknownNameError` with the nearest names."""
-    return lookup("intervention", name, REGISTRY)
+    return lookup("intervention", name, REGISTRY)()

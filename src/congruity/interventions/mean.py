@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from congruity.protocols import Background
 
@@ -17,15 +17,7 @@ class Mean:
     Source: Wang et al. 2022, arXiv 2211.00593, section 2 (there per template; here over all prompts).
     """
 
-    @property
-    def name(self) -> str:
-        """Registry name."""
-        return "mean"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """None."""
-        return {}
+    name: ClassVar[str] = "mean"
 
     def replacement(self, clean: Any, counterfactual: Any, background: Background) -> Any:
         """Return the mean, as a tensor (prompts, positions, width)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from congruity.errors import InputError
 from congruity.protocols import Background
@@ -18,22 +18,13 @@ class Noise:
     Source: Meng et al. 2022, arXiv 2202.05262 (noise in place of the embeddings; here at any site).
     """
 
+    name: ClassVar[str] = "noise"
     amount: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.amount) and self.amount > 0):
             raise InputError(f"Noise: amount = {self.amount} must be a positive number of standard deviations")
-
-    @property
-    def name(self) -> str:
-        """Registry name."""
-        return "noise"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """How much, and the seed of the numbers."""
-        return {"amount": self.amount, "seed": self.seed}
 
     def replacement(self, clean: Any, counterfactual: Any, background: Background) -> Any:
         """Return the noisy activation, a tensor (prompts, positions, width)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from congruity.protocols import Background
 
@@ -16,15 +16,7 @@ class Resample:
     Source: Chan et al. 2022, "Causal scrubbing"; Geiger et al. 2021, arXiv 2106.02997 (interchange interventions).
     """
 
-    @property
-    def name(self) -> str:
-        """Registry name."""
-        return "resample"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """None."""
-        return {}
+    name: ClassVar[str] = "resample"
 
     def replacement(self, clean: Any, counterfactual: Any, background: Background) -> Any:
         """Return ``counterfactual``; both are tensors (prompts, positions, width)."""

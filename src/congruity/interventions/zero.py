@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from congruity.protocols import Background
 
@@ -16,15 +16,7 @@ class Zero:
     Source: Olsson et al. 2022, arXiv 2209.11895 (ablations); for its faults Chan et al. 2022, "Causal scrubbing".
     """
 
-    @property
-    def name(self) -> str:
-        """Registry name."""
-        return "zero"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """None."""
-        return {}
+    name: ClassVar[str] = "zero"
 
     def replacement(self, clean: Any, counterfactual: Any, background: Background) -> Any:
         """Return zeros, a tensor (prompts, positions, width)."""

@@ -1,26 +1,29 @@
-"""A network beside implementations of known algorithms, those that come with the package: to which is it closest?"""
+"""Distances of a network to the implementations of known algorithms that come with the package."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from congruity._base.arrays import Floats
 from congruity._base.progress import Progress, silent
 from congruity._base.streams import stream
-from congruity.evaluation import Swappable
+from congruity.inference.ranks import mann_whitney
+from congruity.interventions import Resample
 from congruity.known import inputs as known_inputs
-from congruity.known import response_distance as swaps
-from congruity.known import shipped
+from congruity.known import response_distance, shipped
 from congruity.known.algorithms import by_name
+from congruity.protocols import BoundModel, Model
+from congruity.values import Examples, Interchange
 
-_MOST = 400  # places swapped, drawn at random where there are more
+_MOST = 400  # locations interchanged, drawn at random where there are more
+_AT_ONCE = 16  # interchanges asked for in one run
 
 
-def beside(
-    network: Swappable, family: str, *, seed: int = 0, progress: Progress = silent
+def distances_to_known(
+    model: Model, family: str, *, seed: int = 0, progress: Progress = silent
 ) -> list[dict[str, Any]] | None:
     """Return for each algorithm the mean distance to its networks, and how often these are closer than others.
 
@@ -31,9 +34,9 @@ def beside(
     how many of them, this one included, reach as little. Small: this network is none of them, as far as swaps show.
 
     Args:
-        network: that takes the family's tokens and gives its answers.
+        model: a network that takes the family's tokens and gives its answers.
         family: of which networks come with the package.
-        seed: of the places, where there are more than 400.
+        seed: of the locations, where there are more than 400.
 
     Returns:
         A row for each algorithm, the closest first; None for a family of which no networks come with the package, or a
@@ -44,28 +47,35 @@ def beside(
         return None
     base, source = known_inputs.pairs(by_name(family), 0, "report")
     rows = np.arange(len(base))[shipped.PAIRS]
-    plain = network.probabilities(base[rows])
+    nothing, ids = np.zeros(len(rows), dtype=np.int64), tuple(map(str, rows))
+    bound = model.bind(Examples(family, base[rows], source[rows], nothing, nothing, ids), Resample())
     theirs = [np.asarray(one.responses["nodes"], dtype=np.float64) for one in made]
-    if plain[..., 0].size * plain.shape[2] != theirs[0].shape[1]:
+    plain = _answers(bound, [None])[0]
+    if theirs[0].shape[1] == len(rows) * plain.shape[2]:
+        plain = plain[:, -1:]  # one answer, at the last position
+    if plain.size != theirs[0].shape[1]:
         return None
-    chosen = np.arange(len(network.places))
+    locations = bound.locations
+    chosen = np.arange(len(locations))
     if len(chosen) > _MOST:
         chosen = np.sort(stream(seed, "beside", "places").choice(chosen, _MOST, replace=False))
+    everywhere = np.ones((len(rows), 1), dtype=bool)
     responses = []
-    for done, place in enumerate(chosen):
-        progress("responses", done, len(chosen))
-        swapped = np.zeros((len(rows), len(network.places)), dtype=bool)
-        swapped[:, place] = True
-        responses.append((network.probabilities(base[rows], source[rows], swapped) - plain).reshape(-1))
+    for start in range(0, len(chosen), _AT_ONCE):
+        progress("responses", start, len(chosen))
+        edits = [Interchange((locations[i],), everywhere) for i in chosen[start : start + _AT_ONCE]]
+        responses += [(given[:, -plain.shape[1] :] - plain).reshape(-1) for given in _answers(bound, edits)]
     progress("responses", len(chosen), len(chosen))
     own: Floats = np.stack(responses)
-    table = swaps.distances([own, *theirs])
+    table = response_distance.distances([own, *theirs])
     found = []
     for algorithm in dict.fromkeys(one.algorithm for one in made):
         mine = np.array([one.algorithm == algorithm for one in made])
-        reached = _closer(table[0, 1:], mine)
+        reached = mann_whitney(table[0, 1:][mine], table[0, 1:][~mine])
         members = np.flatnonzero(mine)
-        known = [_closer(np.delete(table[1 + k, 1:], k), np.delete(mine, k)) for k in members]
+        known = [
+            mann_whitney(np.delete(table[1 + k, 1:], k)[np.delete(mine, k)], table[1 + k, 1:][~mine]) for k in members
+        ]
         found.append(
             {
                 "algorithm": algorithm,
@@ -80,6 +90,5 @@ def beside(
     return sorted(found, key=lambda row: -float(row["closer"]))
 
 
-def _closer(distances: Floats, mine: NDArray[np.bool_]) -> float:
-    one, other = distances[mine][:, None], distances[~mine]
-    return float(((one < other) + 0.5 * (one == other)).mean())
+def _answers(bound: BoundModel, edits: Sequence[Interchange | None]) -> list[Floats]:
+    return [out.answers for out in bound.run(edits, answers=True) if out.answers is not None]

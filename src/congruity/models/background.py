@@ -1,4 +1,4 @@
-"""What a site does on other prompts: means, spread and random numbers for interventions that need them."""
+"""A site on other prompts: mean, standard deviation and random numbers, for interventions that need them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def moments(values: Sequence[Tensor], groups: Sequence[Group]) -> Moments:
 
 
 @dataclass(frozen=True)
-class Background:
+class SiteBackground:
     """The `congruity.protocols.Background` of one site and one group of prompts."""
 
     hook: str

@@ -8,10 +8,9 @@ replaces whole (an MLP's output) is not computed for it. Logits are computed onl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,63 +20,72 @@ from torch import Tensor
 from congruity._base.arrays import Floats
 from congruity.errors import ModelError
 from congruity.models import exact, gradients
-from congruity.models.background import Background, Moments, moments
-from congruity.models.group import Captured, Group, Prepared, take
-from congruity.models.hooks import Skipper, hooked, reader, recorder, replacer
-from congruity.models.shortcuts import Runs, Start
+from congruity.models.group import Group
+from congruity.models.hooks import reader
+from congruity.models.session import Backend, Session
 from congruity.protocols import Intervention
-from congruity.values import Edit, Outputs, Site
+from congruity.values import Edit, Interchange, Location, Outputs, Site
 
 # Rows times positions of one batch: large enough for full matrix-product speed on a CPU, small enough for memory.
 BATCH_TOKENS = 1536
+_METRIC = ("(logit difference)", "(kl)")  # no layer has such a name
+_ANSWERS = "(answers)"
 
 
-class Backend(Runs, Protocol):
-    """What an adapter tells `Bound`: where hooks go and how to run a batch up to the logits of the answer position."""
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of every edit of a run; arguments as for `Bound.run`, ``classes`` the numbers of the words."""
 
-    sites: tuple[Site, ...]
-    reads: tuple[str, ...]
-
-    def computing_module(self, hook: str) -> torch.nn.Module | None: ...  # of an activation replaced only whole
-    def matrix_parameters(self, module: torch.nn.Module) -> int: ...
-    def embedding_module(self) -> torch.nn.Module | None: ...  # of whole-number inputs
-    def start_hook(self, layer: int) -> str | None: ...  # the activation that a run may start from at this layer
-    def starting(self, start: Start) -> AbstractContextManager[None]: ...  # edited at that layer only
-    def forward_flops(
-        self, positions: int, rows: int, *, start: int | None = None, words: int | None = None
-    ) -> float: ...
+    rows: NDArray[np.intp]
+    scored: NDArray[np.intp]
+    read: bool
+    answers: bool
+    classes: Sequence[int] | None
 
 
-@dataclass
 class Bound:
-    """The `BoundModel` of every PyTorch adapter."""
+    """The `BoundModel` of every PyTorch adapter.
 
-    backend: Backend
-    groups: tuple[Group, ...]
-    intervention: Intervention
-    ids: tuple[str, ...]
-    flops: float = 0.0
-    _captured: dict[int, Captured] = field(default_factory=dict)
-    _prepared: dict[int, Prepared] = field(default_factory=dict)
-    _moments: dict[str, Moments] = field(default_factory=dict)
+    Args:
+        backend: the adapter.
+        groups: the examples, in groups that run as one batch each.
+        intervention: what an edit writes.
+        ids: one name a row of the examples.
+    """
+
+    def __init__(
+        self, backend: Backend, groups: tuple[Group, ...], intervention: Intervention, ids: tuple[str, ...]
+    ) -> None:
+        self.session = Session(backend, groups, intervention, ids)
 
     @property
-    def n(self) -> int:
-        """Number of examples."""
-        return len(self.ids)
+    def groups(self) -> tuple[Group, ...]:
+        """The examples, in groups that run as one batch each."""
+        return self.session.groups
 
-    def __post_init__(self) -> None:
-        sites = self.backend.sites
-        self._hooks = tuple(dict.fromkeys(site.hook for site in sites))
-        self._heads = {hook: sum(site.hook == hook for site in sites) for hook in self._hooks}
+    @property
+    def intervention(self) -> Intervention:
+        """What an edit writes."""
+        return self.session.intervention
+
+    @property
+    def flops(self) -> float:
+        """Flops counted so far, of the matrix products that had to happen."""
+        return self.session.flops
+
+    @property
+    def locations(self) -> tuple[Location, ...]:
+        """Every site at each token position that all examples have; as it is where it has no positions."""
+        return self.session.locations
 
     def run(
         self,
-        edits: Sequence[Edit | None],
+        edits: Sequence[Edit | Interchange | None],
         *,
         rows: NDArray[np.intp] | None = None,
         scored: NDArray[np.intp] | None = None,
         read: bool = False,
+        answers: bool | Sequence[str] = False,
     ) -> Iterator[Outputs]:
         """Yield one `Outputs` an edit, in order; ``None`` is the unedited model.
 
@@ -86,232 +94,118 @@ class Bound:
             rows: which prompts to run (all, if None); layers are in their order.
             scored: which of ``rows`` to measure behaviour on (all of them, if None); it is in their order.
             read: whether to record the layers' residual streams at the answer position.
+            answers: give class probabilities in place of the metric: True of all classes, or among these words only.
         """
-        rows = np.arange(self.n) if rows is None else np.asarray(rows)
+        rows = np.arange(self.session.n) if rows is None else np.asarray(rows)
         scored = rows if scored is None else np.asarray(scored)
-        if not np.isin(scored, rows).all() or not np.isin(rows, np.arange(self.n)).all():
+        if not np.isin(scored, rows).all() or not np.isin(rows, np.arange(self.session.n)).all():
             raise ModelError("rows to score must be among the rows to run, and those among the examples")
         if len(np.unique(rows)) < len(rows) or len(np.unique(scored)) < len(scored):
             raise ModelError("a row may be run only once; select repeated examples before binding")
-        smallest = min(len(group.rows) * group.positions for group in self.groups)
+        classes = None if isinstance(answers, bool) else self.session.backend.class_numbers(answers)
+        asked = _Asked(rows, scored, read, answers is not False, classes)
+        smallest = min(len(group.rows) * group.positions for group in self.session.groups)
         step = max(1, min(len(edits), BATCH_TOKENS // max(1, smallest), 16))
         for start in range(0, len(edits), step):
-            yield from self._run_stack(edits[start : start + step], rows, scored, read)
+            yield from self._run_stack(edits[start : start + step], asked)
 
-    def _run_stack(
-        self, edits: Sequence[Edit | None], rows: NDArray[np.intp], scored: NDArray[np.intp], read: bool
-    ) -> list[Outputs]:
-        place = {int(row): i for i, row in enumerate(rows)}
-        score_place = {int(row): i for i, row in enumerate(scored)}
-        difference, kl = np.full((2, len(edits), len(scored)), np.nan)
-        layers: dict[str, NDArray[Any]] = {}
-        for number, group in enumerate(self.groups):
-            chosen = np.flatnonzero(np.isin(group.rows, rows))
+    def _run_stack(self, edits: Sequence[Edit | Interchange | None], asked: _Asked) -> list[Outputs]:
+        place = {int(row): i for i, row in enumerate(asked.rows)}
+        score_place = {int(row): i for i, row in enumerate(asked.scored)}
+        stores: dict[str, NDArray[Any]] = {}
+        if not asked.answers:
+            stores = {name: np.full((len(edits), len(asked.scored)), np.nan) for name in _METRIC}
+        for number, group in enumerate(self.session.groups):
+            chosen = np.flatnonzero(np.isin(group.rows, asked.rows))
             if len(chosen) == 0:
                 continue
-            measured = np.flatnonzero(np.isin(group.rows[chosen], scored))  # positions in chosen
+            measured = np.flatnonzero(np.isin(group.rows[chosen], asked.scored))  # positions in chosen
             where = [place[int(row)] for row in group.rows[chosen]]
             score_where = [score_place[int(row)] for row in group.rows[chosen[measured]]]
             per_batch = max(1, BATCH_TOKENS // (len(chosen) * group.positions))
             for start in range(0, len(edits), per_batch):
                 part = edits[start : start + per_batch]
                 batch = slice(start, start + len(part))
-                d, k, recorded = self._forward(number, group, chosen, measured, part, read)
-                difference[batch, score_where] = d
-                kl[batch, score_where] = k
-                for name, values in recorded.items():  # (edits, g, width)
-                    store = layers.setdefault(name, np.empty((len(edits), len(rows), values.shape[-1]), np.float32))
-                    store[batch, where] = values
-        self._require_finite(difference, kl, layers)
+                for name, values in self._forward(number, chosen, measured, part, asked).items():
+                    of_layer = name in self.session.backend.reads
+                    if name not in stores:
+                        size = (len(edits), len(asked.rows if of_layer else asked.scored), *values.shape[2:])
+                        stores[name] = np.empty(size, values.dtype)
+                    stores[name][batch, where if of_layer else score_where] = values
+        return self._outputs(stores, len(edits), asked)
+
+    def _outputs(self, stores: dict[str, NDArray[Any]], count: int, asked: _Asked) -> list[Outputs]:
+        layers = {name: stores[name] for name in self.session.backend.reads if asked.read}
+        if not all(np.isfinite(values).all() for name, values in stores.items() if name not in layers):
+            raise ModelError("the model's logits hold NaN or infinity; try dtype='float32' or check the weights")
+        for name, values in layers.items():
+            if not np.isfinite(values).all():
+                raise ModelError(f"NaN or infinite activations at {name}; try dtype='float32' or check the weights")
+        nothing = np.zeros((count, 0))
+        difference, kl = (stores.get(name, nothing) for name in _METRIC)
+        answers = stores.get(_ANSWERS)
         return [
-            Outputs(difference[e], kl[e], tuple((name, layers[name][e]) for name in self.backend.reads if read))
-            for e in range(len(edits))
+            Outputs(
+                difference[e],
+                kl[e],
+                tuple((name, values[e]) for name, values in layers.items()),
+                None if answers is None else answers[e],
+            )
+            for e in range(count)
         ]
 
     def _forward(
         self,
         number: int,
-        group: Group,
         chosen: NDArray[np.intp],
         measured: NDArray[np.intp],
-        edits: Sequence[Edit | None],
-        read: bool,
-    ) -> tuple[Floats, Floats, dict[str, NDArray[Any]]]:
-        ready = self._prepare(number, group)
-        device = self.backend.device
+        edits: Sequence[Edit | Interchange | None],
+        asked: _Asked,
+    ) -> dict[str, NDArray[Any]]:
+        """Return by name the metric or answers (edits, measured, ...), and layers (edits, chosen, width)."""
+        session, group, device = self.session, self.session.groups[number], self.session.backend.device
+        ready = session.prepared(number)
         index = torch.as_tensor(chosen, device=device)
         scored = torch.as_tensor(chosen[measured], device=device)
         answers, foils = group.answers[scored], group.foils[scored]
-        if list(edits) == [None]:  # ran when the group was prepared
+        if list(edits) == [None] and not asked.answers:  # ran when the group was prepared
             difference = _logit_difference(ready.logits[scored][None], answers, foils)
-            reads = {name: value[index][None].float().cpu().numpy() for name, value in ready.reads.items() if read}
-            return difference.double().cpu().numpy(), np.zeros((1, len(scored))), reads
+            reads = {name: value[index][None].float().cpu().numpy() for name, value in ready.reads.items()}
+            metric = (difference.double().cpu().numpy(), np.zeros((1, len(scored))))
+            return dict(zip(_METRIC, metric, strict=True)) | (reads if asked.read else {})
         with torch.inference_mode():
-            masks = self._masks(edits)
+            part = session.part(number, index, len(edits))
             recorded: dict[str, Tensor] = {}
-            readers = {name: reader(name, recorded) for name in self.backend.reads if read}
+            readers = {name: reader(name, recorded) for name in session.backend.reads if asked.read}
             copies = torch.arange(len(edits), device=device)[:, None] * len(chosen)
             wanted = (copies + torch.as_tensor(measured, device=device)).flatten()
-            with self._replaced(ready, index, masks), self._hooked(readers):  # a place may be edited, then read
-                logits = self._logits(group, ready.prefix, index, len(edits), wanted=wanted)
-            logits = logits.unflatten(0, (len(edits), len(measured)))
-            difference = _logit_difference(logits, answers, foils)
-            kl = np.array([[ready.kl(int(row), edited[i]) for i, row in enumerate(scored)] for edited in logits])
+            masks = session.masks(edits, part)
+            with session.replaced(part, masks), session.hooked(readers):  # a site may be edited, then read
+                if asked.answers:
+                    given = session.answers(part, wanted=wanted, classes=asked.classes)
+                    found = {_ANSWERS: given.unflatten(0, (len(edits), len(measured))).cpu().numpy()}
+                else:
+                    logits = session.logits(part, wanted=wanted).unflatten(0, (len(edits), len(measured)))
+                    difference = _logit_difference(logits, answers, foils)
+                    kl = [[ready.kl(int(row), edited[i]) for i, row in enumerate(scored)] for edited in logits]
+                    metric = (difference.double().cpu().numpy(), np.array(kl).reshape(difference.shape))
+                    found = dict(zip(_METRIC, metric, strict=True))
             stacked = {name: value.unflatten(0, (len(edits), len(chosen))) for name, value in recorded.items()}
-        return (
-            difference.double().cpu().numpy(),
-            kl.reshape(len(edits), len(measured)),
-            {name: value.float().cpu().numpy() for name, value in stacked.items()},
-        )
+        return found | {name: value.float().cpu().numpy() for name, value in stacked.items()}
 
     def effects(self, sites: Sequence[Site], rows: NDArray[np.intp] | None = None) -> Floats:
         """Return (rows, len(sites)): the exact change of the logit difference when that site alone is replaced."""
-        return exact.effects(self, sites, rows)
+        return exact.effects(self.session, sites, rows)
 
     def attributions(self, rows: NDArray[np.intp] | None = None, *, steps: int = 1) -> Floats:
         """Return (rows, sites): first-order estimates of the same, all sites at once, from ``steps`` gradients."""
-        return gradients.attributions(self, rows, steps)
+        return gradients.attributions(self.session, rows, steps)
 
     def log_probs(self) -> Tensor:
         """Return (n, vocabulary): the unedited next-token log-probabilities at the answer position, on the CPU."""
-        parts = [torch.log_softmax(self._prepare(i, group).logits, dim=-1) for i, group in enumerate(self.groups)]
+        parts = [torch.log_softmax(self.session.prepared(i).logits, dim=-1) for i in range(len(self.session.groups))]
         order = np.argsort(np.concatenate([group.rows for group in self.groups]))
         return torch.cat(parts)[torch.as_tensor(order)].cpu()
-
-    # ------------------------------------------------------------------------------------------------------ inside
-
-    def _prepare(self, number: int, group: Group) -> Prepared:
-        if number not in self._prepared:
-            with torch.no_grad():
-                raw = self._capture(number, group)
-                replacements = {hook: self._replacement(hook, group, raw) for hook in self._hooks}
-            self._prepared[number] = Prepared(raw.prefix, replacements, raw.logits, raw.reads)
-            del self._captured[number]
-        return self._prepared[number]
-
-    def _replacement(self, hook: str, group: Group, raw: Captured) -> Tensor:
-        """What the intervention writes at ``hook``; where both inputs agree so far, what is there already."""
-        clean, other = raw.clean[hook], raw.other[hook]
-        around = Background(hook, [self.ids[row] for row in group.rows], clean, lambda: self._moments_at(hook))
-        new = self.intervention.replacement(clean, other, around)
-        if new.shape != clean.shape:
-            raise ModelError(
-                f"intervention {self.intervention.name!r} gave shape {tuple(new.shape)} for an activation of shape "
-                f"{tuple(clean.shape)}"
-            )
-        if group.first is None:
-            return new.to(clean)
-        position = torch.arange(group.prefix, group.prefix + clean.shape[1], device=clean.device)
-        return torch.where((position >= group.first[:, None])[:, :, None], new.to(clean), clean)
-
-    def _moments_at(self, hook: str) -> Moments:
-        if not self._moments:
-            captured = [self._capture(number, group) for number, group in enumerate(self.groups)]
-            self._moments = {h: moments([raw.other[h] for raw in captured], self.groups) for h in self._hooks}
-        return self._moments[hook]
-
-    def _capture(self, number: int, group: Group) -> Captured:
-        """Run the clean and the counterfactual inputs of a group; kept until the group is prepared."""
-        if number not in self._captured:
-            with torch.no_grad():
-                prefix = self.backend.prefix(group.clean[:, : group.prefix]) if group.prefix else None
-                self.flops += self.backend.forward_flops(len(group.rows) * group.prefix, 0)
-                everything = torch.arange(len(group.rows), device=self.backend.device)
-                other: dict[str, Tensor] = {}
-                clean: dict[str, Tensor] = {}
-                reads: dict[str, Tensor] = {}
-                with self._hooked({hook: recorder(hook, other) for hook in self._hooks}):
-                    self._logits(group, prefix, everything, 1, tokens=group.counterfactual, wanted=everything[:0])
-                recorders = [(hook, recorder(hook, clean)) for hook in self._hooks]
-                readers = [(name, reader(name, reads)) for name in self.backend.reads]
-                with self._hooked(dict(recorders)), self._hooked(dict(readers)):
-                    logits = self._logits(group, prefix, everything, 1).float()
-                self._check_capture(clean)
-                self._captured[number] = Captured(prefix, clean, other, logits, reads)
-        return self._captured[number]
-
-    def _logits(
-        self,
-        group: Group,
-        prefix: Any,
-        index: Tensor,
-        copies: int,
-        *,
-        tokens: Tensor | None = None,
-        wanted: Tensor | None = None,
-        words: Tensor | None = None,
-        start: Start | None = None,
-    ) -> Tensor:
-        """Run the rows ``index`` ``copies`` times (copy-major); return the answer position's logits, of rows wanted."""
-        tokens = group.clean if tokens is None else tokens
-        batch = tokens[index, group.prefix :] if group.prefix else tokens[index]
-        batch = batch.repeat(copies, *[1] * (batch.ndim - 1))
-        padding = None if group.padding is None else group.padding[index].repeat(copies, 1)
-        cache = None if prefix is None else [tuple(take(part, index) for part in layer) for layer in prefix]
-        self.flops += self.backend.forward_flops(
-            len(batch) * group.positions,
-            len(batch) if wanted is None else len(wanted),
-            start=None if start is None else start.layer,
-            words=None if words is None else words.shape[1],
-        )
-        if start is None:
-            return self.backend.logits(batch, cache, copies, padding, wanted, words)
-        with self.backend.starting(Start(start.layer, start.residual.repeat(copies, 1, 1))):
-            return self.backend.logits(batch, cache, copies, padding, wanted, words)
-
-    @contextmanager
-    def _replaced(self, ready: Prepared, index: Tensor, masks: dict[str, Tensor]) -> Iterator[None]:
-        """Replace as far as ``masks`` say, and leave out the computations that nothing else needs."""
-        skips, replacers, selectors = {}, {}, []
-        for hook, mask in masks.items():
-            replacement = take(ready.replacements[hook], index)
-            module = self.backend.computing_module(hook) if mask.shape[1] == 1 else None
-            whole = mask == 1
-            if module is None or not whole.any():
-                replacers[hook] = replacer(replacement, mask)
-                continue
-            if (mask[~whole] > 0).any():
-                replacers[hook] = replacer(replacement, mask.where(~whole, 0))
-            skip = Skipper(replacement, whole[:, 0])
-            skips[hook] = skip.restore
-            selectors.append((module, skip.select))
-            rows = int(whole.sum()) * len(index) * replacement.shape[1]
-            self.flops -= 2.0 * rows * self.backend.matrix_parameters(module)
-        with hooked(selectors, before=True), self._hooked(skips), self._hooked(replacers):
-            yield
-
-    def _masks(self, edits: Sequence[Edit | None]) -> dict[str, Tensor]:
-        """Return, for hooks that some edit touches, (edits, heads): how far to go to the replacement, from 0 to 1."""
-        masks: dict[str, Tensor] = {}
-        for e, edit in enumerate(edits):
-            for site in edit.sites if edit is not None else ():
-                if site.hook not in self._heads:
-                    raise ModelError(f"the model has no site {site}; see its sites with model.sites")
-                mask = masks.setdefault(site.hook, torch.zeros(len(edits), self._heads[site.hook]))
-                mask[e, site.index or 0] = edit.scale if edit is not None else 0.0
-        return {hook: mask.to(self.backend.device) for hook, mask in masks.items()}
-
-    def _hooked(self, hooks: dict[str, Callable[..., Any]]) -> AbstractContextManager[None]:
-        return hooked((self.backend.hook_module(name), hook) for name, hook in hooks.items())
-
-    def _check_capture(self, captured: dict[str, Tensor]) -> None:
-        missing = [hook for hook in self._hooks if hook not in captured]
-        if missing:
-            raise ModelError(f"the model ran without passing through its sites {', '.join(missing[:3])}")
-        for hook, value in captured.items():
-            if value.shape[-1] % self._heads[hook]:
-                raise ModelError(f"{hook} has width {value.shape[-1]}, which {self._heads[hook]} heads do not divide")
-        bad = [hook for hook, value in captured.items() if not torch.isfinite(value).all()]
-        if bad:
-            raise ModelError(f"NaN or infinite activations at {bad[0]}; try dtype='float32' or check the weights")
-
-    @staticmethod
-    def _require_finite(difference: Floats, kl: Floats, layers: dict[str, NDArray[Any]]) -> None:
-        if not (np.isfinite(difference).all() and np.isfinite(kl).all()):
-            raise ModelError("the model's logits hold NaN or infinity; try dtype='float32' or check the weights")
-        for name, values in layers.items():
-            if not np.isfinite(values).all():
-                raise ModelError(f"NaN or infinite activations at {name}; try dtype='float32' or check the weights")
 
 
 def _logit_difference(logits: Tensor, answers: Tensor, foils: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,15 +15,13 @@ from congruity._base.arrays import Floats
 from congruity.errors import ModelError
 from congruity.models.group import Group, take
 from congruity.models.hooks import hooked, retainer, tensor
-
-if TYPE_CHECKING:
-    from congruity.models.bound import Bound
+from congruity.models.session import Session
 
 # Rows times positions of one batch; every activation is kept for the backward pass.
 BATCH_TOKENS = 768
 
 
-def attributions(bound: Bound, rows: NDArray[np.intp] | None = None, steps: int = 1) -> Floats:
+def attributions(session: Session, rows: NDArray[np.intp] | None = None, steps: int = 1) -> Floats:
     """Return (rows, sites): sum over positions of (replacement - clean) * mean over k of d logit difference / d site.
 
     The gradients are taken at the inputs x' + (k / steps) (x - x'), k = 1, ..., steps, on the line from the
@@ -34,23 +32,24 @@ def attributions(bound: Bound, rows: NDArray[np.intp] | None = None, steps: int 
     Raises:
         ModelError: a site without gradient, gradients that overflow, or inputs that have no line between them.
     """
-    rows = np.arange(bound.n) if rows is None else np.asarray(rows)
+    rows = np.arange(session.n) if rows is None else np.asarray(rows)
     place = {int(row): i for i, row in enumerate(rows)}
-    result = np.full((len(rows), len(bound.backend.sites)), np.nan)
-    for number, group in enumerate(bound.groups):
+    result = np.full((len(rows), len(session.backend.sites)), np.nan)
+    for number, group in enumerate(session.groups):
         chosen = np.flatnonzero(np.isin(group.rows, rows))
         size = max(1, BATCH_TOKENS // group.positions)
         for start in range(0, len(chosen), size):
             part = chosen[start : start + size]
-            result[[place[int(group.rows[i])] for i in part]] = _of_group(bound, number, group, part, steps)
+            result[[place[int(group.rows[i])] for i in part]] = _of_group(session, number, part, steps)
     if not np.isfinite(result).all():
         raise ModelError("attribution gave NaN or infinity: the model's gradients overflow; try dtype='float32'")
     return result
 
 
-def _of_group(bound: Bound, number: int, group: Group, chosen: NDArray[np.intp], steps: int) -> Floats:
-    ready = bound._prepare(number, group)
-    index = torch.as_tensor(chosen, device=bound.backend.device)
+def _of_group(session: Session, number: int, chosen: NDArray[np.intp], steps: int) -> Floats:
+    group = session.groups[number]
+    index = torch.as_tensor(chosen, device=session.backend.device)
+    part = session.part(number, index)
     words = torch.stack([group.answers[index], group.foils[index]], dim=1)
     gradients: dict[str, Tensor] = {}
     kept: dict[str, Tensor] = {}
@@ -58,34 +57,34 @@ def _of_group(bound: Bound, number: int, group: Group, chosen: NDArray[np.intp],
         kept.clear()
         with (
             torch.enable_grad(),
-            _between(bound, group, index, k / steps) as tokens,
-            bound._hooked({hook: retainer(hook, kept) for hook in bound._hooks}),
+            _between(session, group, index, k / steps) as tokens,
+            session.hooked({hook: retainer(hook, kept) for hook in session.hooks}),
         ):
-            logits = bound._logits(group, ready.prefix, index, 1, tokens=tokens, words=words)
+            logits = session.logits(part, tokens=tokens, words=words)
             (logits[:, 0] - logits[:, 1]).sum().backward()
         # Gradients of activations only: as many products as in the forward pass.
-        bound.flops += bound.backend.forward_flops(len(chosen) * group.positions, len(chosen), words=2)
+        session.flops += session.backend.forward_flops(len(chosen) * group.positions, len(chosen), words=2)
         for hook, activation in kept.items():
             if activation.grad is None:
                 raise ModelError(f"site {hook} does not reach the output, so it has no gradient")
             gradients[hook] = gradients[hook] + activation.grad if hook in gradients else activation.grad
     columns = []
     with torch.no_grad():
-        for hook in bound._hooks:
-            effect = (take(ready.replacements[hook], index) - kept[hook]) * gradients[hook] / steps
-            columns.append(effect.unflatten(-1, (bound._heads[hook], -1)).sum(dim=(1, 3)))
+        for hook in session.hooks:
+            effect = (take(part.replacements[hook], index) - kept[hook]) * gradients[hook] / steps
+            columns.append(effect.unflatten(-1, (session.heads[hook], -1)).sum(dim=(1, 3)))
     return torch.cat(columns, dim=1).double().cpu().numpy()
 
 
 @contextmanager
-def _between(bound: Bound, group: Group, index: Tensor, part: float) -> Iterator[Tensor]:
+def _between(session: Session, group: Group, index: Tensor, part: float) -> Iterator[Tensor]:
     """Yield the inputs to run; while they run, they stand ``part`` of the way from counterfactual to clean."""
     if part == 1.0:
         yield group.clean
     elif group.clean.is_floating_point():
         yield torch.lerp(group.counterfactual, group.clean, part)
     else:
-        module = bound.backend.embedding_module()
+        module = session.backend.embedding_module()
         if module is None:
             raise ModelError("inputs of whole numbers have no points between them; use steps=1, one gradient")
         with torch.no_grad():

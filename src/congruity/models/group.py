@@ -1,4 +1,4 @@
-"""Prompts that run together, and what was computed of them once for all edits."""
+"""Examples that run together, the inputs of one run, and what was computed once for all edits."""
 
 from __future__ import annotations
 
@@ -32,6 +32,42 @@ class Group:
         """Positions computed per row: what follows the shared prefix; 1 for inputs without positions."""
         tokens = self.clean.ndim == 2 and not self.clean.is_floating_point()
         return int(self.clean.shape[1] - self.prefix) if tokens else 1
+
+    @property
+    def shortest(self) -> int:
+        """Positions of the row that has fewest, the shared prefix included."""
+        return self.positions + self.prefix if self.padding is None else int(self.padding.sum(dim=1).min())
+
+    def columns(self, position: int, computed: int) -> Tensor:
+        """Return where each row holds a token position among the ``computed`` ones, (g,) or (1,) if all hold it there.
+
+        Negative numbers are positions of the shared prefix, which is not computed.
+        """
+        if position < 0:
+            return torch.tensor([computed + position])
+        padded = torch.zeros(1) if self.padding is None else (~self.padding).sum(dim=1).cpu()
+        return padded.long() + position - self.prefix
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The inputs of one forward pass.
+
+    Attributes:
+        tokens: (rows, positions) after the prefix, or inputs (rows, ...) without positions.
+        prefix: cached keys and values of the tokens before, for the first 1 / ``copies`` of the rows; None: no prefix.
+        copies: how many times the rows of the prefix come.
+        padding: (rows, positions), True where a real token is; None: nothing is padded.
+        wanted: numbers of the rows whose logits are computed; None: all.
+        words: (rows wanted, k), the only classes whose logits are computed; None: all.
+    """
+
+    tokens: Tensor
+    prefix: Any = None
+    copies: int = 1
+    padding: Tensor | None = None
+    wanted: Tensor | None = None
+    words: Tensor | None = None
 
 
 @dataclass

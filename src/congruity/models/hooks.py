@@ -33,11 +33,17 @@ def three(value: Tensor) -> Tensor:
     return value.flatten(1, -2) if value.ndim > 2 else value[:, None, :]
 
 
-def recorder(hook: str, captured: dict[str, Tensor]) -> Callable[[Any, Any, Any], None]:
-    """Return a hook that records the activation (g, positions, width) in ``captured``."""
+def recorder(hook: str, captured: dict[str, Tensor], flat: set[str] | None = None) -> Callable[[Any, Any, Any], None]:
+    """Return a hook that records the activation (g, positions, width) in ``captured``.
+
+    Where the activation is (g, width), without positions, its name is added to ``flat``.
+    """
 
     def record(module: Any, inputs: Any, output: Any) -> None:
-        captured[hook] = three(tensor(output).detach())
+        value = tensor(output).detach()
+        captured[hook] = three(value)
+        if flat is not None and value.ndim == 2:
+            flat.add(hook)
 
     return record
 
@@ -67,18 +73,21 @@ def retainer(hook: str, kept: dict[str, Tensor]) -> Callable[[Any, Any, Any], An
 
 
 def replacer(replacement: Tensor, weights: Tensor) -> Callable[[Any, Any, Any], Any]:
-    """Return a hook that goes the part ``weights`` (edits, heads) of the way to ``replacement`` (g, positions, width).
+    """Return a hook that goes part of the way to ``replacement`` (g, positions, width).
 
-    1 writes it, 0 leaves what was computed, both to the last bit.
+    Args:
+        replacement: what a whole replacement writes.
+        weights: (edits, g or 1, positions or 1, heads), the part of the way. 1 writes the replacement, 0 leaves what
+            was computed, both to the last bit.
     """
-    edits, heads = weights.shape
+    edits, _, _, heads = weights.shape
     partial = bool(((weights > 0) & (weights < 1)).any())
+    weight = weights[..., None]
 
     def replace(module: Any, inputs: Any, output: Any) -> Any:
         original = tensor(output)
         value = three(original).unflatten(0, (edits, -1)).unflatten(-1, (heads, -1))  # (edits, g, positions, heads, d)
         new = replacement.unflatten(-1, (heads, -1))[None]
-        weight = weights[:, None, None, :, None]
         changed = torch.where(weight == 1, new, value + weight.to(value) * (new - value)) if partial else new
         value = torch.where(weight > 0, changed, value).view_as(original)
         return (value, *output[1:]) if isinstance(output, tuple) else value

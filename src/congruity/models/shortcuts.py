@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from congruity.models.group import Batch
 from congruity.models.hooks import Skipper, hooked, recorder
 from congruity.values import Site
 
@@ -32,15 +33,7 @@ class Runs(Protocol):
 
     def hook_module(self, hook: str) -> torch.nn.Module: ...
     def prefix(self, tokens: Tensor) -> Any: ...
-    def logits(
-        self,
-        tokens: Tensor,
-        prefix: Any,
-        copies: int,
-        padding: Tensor | None,
-        wanted: Tensor | None = None,
-        words: Tensor | None = None,
-    ) -> Tensor: ...  # (wanted rows, vocabulary), or of words (wanted rows, k) only
+    def logits(self, batch: Batch) -> Tensor: ...  # (rows wanted, vocabulary), or of words (rows wanted, k) only
 
 
 # ------------------------------------------------------------------------------------------------------ leaving out
@@ -138,7 +131,7 @@ def skippable_mlps(model: Runs, blocks: Any, sites: tuple[Site, ...]) -> dict[st
     tokens = torch.tensor(PROBE * 3, device=model.device)
     seen: dict[str, Tensor] = {}
     with torch.no_grad(), hooked((model.hook_module(hook), recorder(hook, seen)) for hook in found):
-        plain = model.logits(tokens, None, 1, None)
+        plain = model.logits(Batch(tokens))
     if set(seen) != set(found):
         return {}
     for replaced in ((True, False, False), (True,)):
@@ -151,7 +144,7 @@ def skippable_mlps(model: Runs, blocks: Any, sites: tuple[Site, ...]) -> dict[st
                 hooked(((found[hook], skip.select) for hook, skip in skips.items()), before=True),
                 hooked((model.hook_module(hook), skip.restore) for hook, skip in skips.items()),
             ):
-                skipped = model.logits(tokens[:rows], None, 1, None)
+                skipped = model.logits(Batch(tokens[:rows]))
         except _UNUSUAL:
             return {}
         if not _agree(skipped, plain[:rows]):
@@ -176,7 +169,7 @@ def restartable_blocks(model: Runs, blocks: Any, start_hooks: Sequence[str], *, 
             return lambda module, inputs, output: outputs.__setitem__(number, output)
 
         with torch.no_grad(), hooked((module, record(number)) for number, module in enumerate(modules)):
-            model.logits(torch.tensor(PROBE, device=model.device), None, 1, None)
+            model.logits(Batch(torch.tensor(PROBE, device=model.device)))
         tuples = {isinstance(output, tuple) for output in outputs.values()}
         if len(outputs) < len(modules) or len(tuples) != 1:
             return None
@@ -205,12 +198,12 @@ def _restarts(model: Runs, blocks: Blocks, start_hooks: Sequence[str], layers: s
                 cache = model.prefix(tokens[:1, :common].expand(2, -1)) if common else None
                 rest = tokens[:, common:]
                 with hooked((model.hook_module(name), recorder(name, seen)) for name in names):
-                    plain = model.logits(rest, cache, 1, None)
+                    plain = model.logits(Batch(rest, cache))
                 for layer in layers:
                     # Block 0 starts from the embeddings, whatever is given to it.
                     flipped = [0, 1] if layer == 0 else [1, 0]
                     with blocks.starting(layer, seen[start_hooks[layer]][flipped]):
-                        if not _agree(model.logits(rest, cache, 1, None), plain[flipped]):
+                        if not _agree(model.logits(Batch(rest, cache)), plain[flipped]):
                             return False
     except _UNUSUAL:
         return False
@@ -221,11 +214,11 @@ def separate_words(model: Runs) -> bool:
     """Whether the logits of single words, computed alone, provably are those among all words."""
     tokens = torch.tensor(PROBE, device=model.device)
     with torch.no_grad():
-        every = model.logits(tokens, None, 1, None)
+        every = model.logits(Batch(tokens))
         # The likeliest and the least likely: large logits show a cap or a scale.
         words = torch.cat([every.topk(3).indices, (-every).topk(3).indices], dim=1)
         try:
-            return _agree(model.logits(tokens, None, 1, None, words=words), every.gather(1, words))
+            return _agree(model.logits(Batch(tokens, words=words)), every.gather(1, words))
         except _UNUSUAL:
             return False
 

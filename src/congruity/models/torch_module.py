@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from congruity._base.digest import digest
-from congruity.errors import InputError, ModelError, TaskError
+from congruity.errors import CongruityError, InputError, ModelError, TaskError
 from congruity.models.bound import Bound
-from congruity.models.group import Group
+from congruity.models.group import Batch, Group
 from congruity.models.shortcuts import Start
 from congruity.protocols import Intervention
 from congruity.values import Examples, ModelCard, Site
@@ -120,24 +120,41 @@ class TorchModule:
         """Weights of the matrices in ``module``."""
         return sum(p.numel() for p in module.parameters() if p.ndim == 2)
 
-    def logits(
-        self,
-        tokens: Tensor,
-        prefix: Any,
-        copies: int,
-        padding: Tensor | None,
-        wanted: Tensor | None = None,
-        words: Tensor | None = None,
-    ) -> Tensor:
+    def logits(self, batch: Batch) -> Tensor:
         """Return (rows wanted, classes), or only the classes ``words`` (rows wanted, k)."""
-        result = self._module(tokens)
+        logits = self._called(batch.tokens)[:, -1]
+        logits = logits if batch.wanted is None else logits[batch.wanted]
+        return logits if batch.words is None else logits.gather(1, batch.words)
+
+    def answers(self, batch: Batch) -> Tensor:
+        """Return (rows wanted, outputs, classes): logits at every position, or of the one answer."""
+        logits = self._called(batch.tokens)
+        return logits if batch.wanted is None else logits[batch.wanted]
+
+    def _called(self, tokens: Tensor) -> Tensor:
+        """Return what the module gives, (rows, outputs, classes)."""
+        try:
+            result = self._module(tokens)
+        except (CongruityError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # whatever a module of the user's raises
+            raise ModelError(
+                f"{self.card.name}: the module does not run on {_described(tokens)}: {type(error).__name__}: {error}"
+            ) from error
         if not isinstance(result, Tensor):
             raise ModelError(
                 f"{self.card.name}: the module returned {type(result).__name__}; it must return a tensor of logits"
             )
-        logits = result if result.ndim == 2 else result[:, -1]
-        logits = logits if wanted is None else logits[wanted]
-        return logits if words is None else logits.gather(1, words)
+        if result.ndim not in (2, 3) or len(result) != len(tokens):
+            raise ModelError(
+                f"{self.card.name}: the module returned {tuple(result.shape)} for {len(tokens)} rows; it must "
+                "return logits (n, classes) or (n, positions, classes)"
+            )
+        return result[:, None] if result.ndim == 2 else result
+
+    def class_numbers(self, words: Sequence[str]) -> list[int]:
+        """Raise `TaskError`: classes of a plain module are numbers."""
+        raise TaskError(f"{self.card.name}: a plain PyTorch module has classes, and no words such as {words[0]!r}")
 
     def embedding_module(self) -> torch.nn.Module | None:
         """None: which submodule embeds the inputs is not known."""
@@ -154,3 +171,7 @@ class TorchModule:
     def forward_flops(self, positions: int, rows: int, *, start: int | None = None, words: int | None = None) -> float:
         """Two a weight and position."""
         return 2.0 * positions * self._parameters
+
+
+def _described(tokens: Tensor) -> str:
+    return f"{'numbers' if tokens.is_floating_point() else 'integers'} {tuple(tokens.shape)}"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from congruity.errors import ModelError, TaskError
+from congruity.errors import ModelError
 from congruity.models.bound import Bound
-from congruity.models.bridge import Loaded, bos_id, wrap
-from congruity.models.group import Group
+from congruity.models.bridge import Loaded, wrap
+from congruity.models.group import Batch
 from congruity.models.shortcuts import PROBE, Start, restartable_blocks, separate_words, skippable_mlps, some_words
+from congruity.models.tokens import PromptTokens
 from congruity.protocols import Intervention
 from congruity.values import Examples, ModelCard, Site
 
@@ -36,8 +36,6 @@ class TransformerLensModel:
     def __init__(self, loaded: Loaded, *, device: torch.device, dtype: torch.dtype) -> None:
         module = loaded.module.to(device=device, dtype=dtype).eval().requires_grad_(False)
         self.device = device
-        self._tokenizer = loaded.tokenizer
-        self._bos = bos_id(loaded.tokenizer)
         # Counted before wrapping, which splits and doubles some weights. Embeddings are looked up, not multiplied.
         embeddings = {id(m.weight) for m in module.modules() if isinstance(m, torch.nn.Embedding)}
         head = module.get_output_embeddings()
@@ -56,6 +54,8 @@ class TransformerLensModel:
             self._head.register_forward_pre_hook(self._wanted_rows)
         self._hook_modules: dict[str, Any] = self._bridge.hook_dict
         self.sites = self._find_sites()
+        vocabulary = self._module.config.get_text_config().vocab_size
+        self._tokens = PromptTokens(loaded.tokenizer, name=loaded.name, vocabulary=vocabulary, device=device)
         layers = range(self._bridge.cfg.n_layers)
         self.reads = tuple(f"blocks.{layer}.hook_resid_post" for layer in layers)
         self._separate_words = True  # as long as that is what is tried
@@ -72,7 +72,7 @@ class TransformerLensModel:
             n_layers=self._bridge.cfg.n_layers,
             n_heads=self._bridge.cfg.n_heads,
             d_model=self._bridge.cfg.d_model,
-            bos=self._bos is not None,
+            bos=self._tokens.bos,
             dtype=str(dtype).removeprefix("torch."),
             revision=loaded.revision,
         )
@@ -86,22 +86,18 @@ class TransformerLensModel:
         """Largest difference between the wrapped and the plain forward pass, relative to the largest logit."""
         probe = torch.tensor(PROBE, device=self.device)
         with torch.inference_mode():
-            wrapped = self.logits(probe, None, 1, None).float()
+            wrapped = self.logits(Batch(probe)).float()
         return float((wrapped - self._plain_logits).abs().max() / self._plain_logits.abs().max())
 
     # -------------------------------------------------------------------------------------------------- tokenising
 
     def single_token(self, word: str) -> bool:
         """Whether ``word`` (with its leading space) continues a prompt as exactly one token."""
-        before, after = self._ids("So the"), self._ids(f"So the{word}")
-        return after[:-1] == before and after[-1] != self._tokenizer.unk_token_id
-
-    def _ids(self, text: str) -> list[int]:
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        return self._tokens.single_token(word)
 
     def tokens(self, text: str) -> list[int]:
         """Token ids as the model gets them: with BOS if that is the tokenizer's own convention."""
-        return ([] if self._bos is None else [self._bos]) + self._ids(text)
+        return self._tokens.of(text)
 
     def bind(self, examples: Examples, intervention: Intervention, *, pad: bool = False) -> Bound:
         """Tokenise, check and group ``examples``.
@@ -114,101 +110,10 @@ class TransformerLensModel:
         Raises:
             TaskError: a pair of unequal token length or without a difference; an answer or foil of several tokens.
         """
-        if isinstance(examples.clean, np.ndarray) or isinstance(examples.counterfactual, np.ndarray):
-            raise TaskError(f"{self.card.name}: a language model needs text prompts, not arrays")
-        clean = [self.tokens(text) for text in examples.clean]
-        other = [self.tokens(text) for text in examples.counterfactual]
-        first = [self._first_difference(examples, i, clean[i], other[i]) for i in range(len(examples))]
-        answers = self._answer_ids(examples, examples.answers, "answer", clean)
-        foils = self._answer_ids(examples, examples.foils, "foil", clean)
-        same = np.flatnonzero(answers == foils)
-        if len(same):
-            raise TaskError(f"{examples.ids[same[0]]}: answer and foil are one token, so the metric would be 0 always")
-        if pad:
-            group = self._padded(clean, other, answers, foils, first)
-            return Bound(self, (group,), intervention, examples.ids)
         # A sliding-window cache keeps only the last keys: past the window a shared prefix would lose positions.
         window = getattr(self._module.config.get_text_config(), "sliding_window", None) or math.inf
-        longest = max(len(ids) for ids in clean)
-        share = longest < window and self._has_prefix_cache
-        keys = [(len(ids), d if share else 0) for ids, d in zip(clean, first, strict=True)]
-        groups = []
-        for key in sorted(set(keys)):
-            rows = np.array([i for i, k in enumerate(keys) if k == key])
-            groups.append(
-                Group(
-                    rows,
-                    self._tensor([clean[i] for i in rows]),
-                    self._tensor([other[i] for i in rows]),
-                    self._tensor(answers[rows]),
-                    self._tensor(foils[rows]),
-                    prefix=key[1],
-                    first=self._tensor([first[i] for i in rows]),
-                )
-            )
-        return Bound(self, tuple(groups), intervention, examples.ids)
-
-    def _first_difference(self, examples: Examples, i: int, clean: list[int], other: list[int]) -> int:
-        if len(clean) != len(other):
-            raise TaskError(
-                f"{examples.ids[i]}: clean has {len(clean)} tokens and corrupted {len(other)} in the tokenizer of "
-                f"{self.card.name}; activations are exchanged position by position, so both must be equally long: "
-                f"{examples.clean[i]!r} / {examples.counterfactual[i]!r}"
-            )
-        for position, (a, b) in enumerate(zip(clean, other, strict=True)):
-            if a != b:
-                return position
-        raise TaskError(f"{examples.ids[i]}: clean and counterfactual are the same {len(clean)} tokens")
-
-    def _answer_ids(
-        self, examples: Examples, words: tuple[str, ...] | NDArray[Any], what: str, clean: list[list[int]]
-    ) -> NDArray[np.int64]:
-        if isinstance(words, np.ndarray):
-            vocabulary = self._module.config.get_text_config().vocab_size
-            if words.min() < 0 or words.max() >= vocabulary:
-                raise TaskError(f"{what} token ids reach {words.max()}, but {self.card.name} has {vocabulary} tokens")
-            return words.astype(np.int64)
-        ids = []
-        for i, word in enumerate(words):
-            whole = self.tokens(f"{examples.clean[i]}{word}")
-            if len(whole) != len(clean[i]) + 1 or whole[:-1] != clean[i]:
-                count = len(whole) - len(clean[i])
-                raise TaskError(
-                    f"{examples.ids[i]}: {what} {word!r} is {count} tokens after its prompt in the tokenizer of "
-                    f"{self.card.name}; it must be one"
-                )
-            if whole[-1] == self._tokenizer.unk_token_id:
-                raise TaskError(f"{examples.ids[i]}: {what} {word!r} is unknown to the tokenizer of {self.card.name}")
-            ids.append(whole[-1])
-        return np.array(ids)
-
-    def _padded(
-        self,
-        clean: list[list[int]],
-        other: list[list[int]],
-        answers: NDArray[np.int64],
-        foils: NDArray[np.int64],
-        first: list[int],
-    ) -> Group:
-        width = max(len(ids) for ids in clean)
-        filler = self._tokenizer.pad_token_id or 0
-
-        def left(ids: list[int]) -> list[int]:
-            return [filler] * (width - len(ids)) + ids
-
-        real = torch.tensor([[p >= width - len(ids) for p in range(width)] for ids in clean], device=self.device)
-        return Group(
-            np.arange(len(clean)),
-            self._tensor([left(ids) for ids in clean]),
-            self._tensor([left(ids) for ids in other]),
-            self._tensor(answers),
-            self._tensor(foils),
-            padding=real,
-            first=self._tensor([width - len(ids) + start for ids, start in zip(clean, first, strict=True)]),
-        )
-
-    def _tensor(self, values: Any) -> Tensor:
-        return torch.as_tensor(np.asarray(values), device=self.device)
+        share = window if self._has_prefix_cache else 0
+        return Bound(self, self._tokens.groups(examples, pad=pad, share=share), intervention, examples.ids)
 
     # ---------------------------------------------------------------------------------------------------- running
 
@@ -253,30 +158,21 @@ class TransformerLensModel:
         rows = inputs[0] if self._wanted is None else inputs[0][self._wanted]
         return (rows.contiguous(), *inputs[1:])
 
-    def logits(
-        self,
-        tokens: Tensor,
-        prefix: Any,
-        copies: int,
-        padding: Tensor | None,
-        wanted: Tensor | None = None,
-        words: Tensor | None = None,
-    ) -> Tensor:
-        """Return (rows wanted, vocabulary) at the last position; ``tokens`` follow ``copies`` of ``prefix``.
-
-        With ``words`` (rows wanted, k), only the logits of these, (rows wanted, k).
-        """
-        arguments: dict[str, Any] = {"input_ids": tokens, "use_cache": False, **self._last_logit()}
-        if prefix is not None:
+    def logits(self, batch: Batch) -> Tensor:
+        """Return (rows wanted, vocabulary) at the last position; with ``words`` (rows wanted, k), of these only."""
+        words, wanted = batch.words, batch.wanted
+        arguments: dict[str, Any] = {"input_ids": batch.tokens, "use_cache": False, **self._last_logit()}
+        if batch.prefix is not None:
             from transformers import DynamicCache
 
             cache = DynamicCache(config=self._module.config)
-            for layer, (keys, values) in enumerate(prefix):
-                cache.update(keys.repeat(copies, 1, 1, 1), values.repeat(copies, 1, 1, 1), layer)
+            for layer, (keys, values) in enumerate(batch.prefix):
+                repeats = (batch.copies, 1, 1, 1)
+                cache.update(keys.repeat(repeats), values.repeat(repeats), layer)
             arguments |= {"past_key_values": cache, "use_cache": True}
-        if padding is not None:
-            positions = (padding.long().cumsum(-1) - 1).clamp_min(0)
-            arguments |= {"attention_mask": padding.long(), "position_ids": positions}
+        if batch.padding is not None:
+            positions = (batch.padding.long().cumsum(-1) - 1).clamp_min(0)
+            arguments |= {"attention_mask": batch.padding.long(), "position_ids": positions}
         alone = words if self._separate_words else None
         self._wanted = wanted
         try:
@@ -286,6 +182,14 @@ class TransformerLensModel:
             self._wanted = None
         logits = logits if wanted is None or len(logits) == len(wanted) else logits[wanted]
         return logits if words is None or alone is not None else logits.gather(1, words)
+
+    def answers(self, batch: Batch) -> Tensor:
+        """Return (rows wanted, 1, vocabulary or words): logits of the one answer, the next token."""
+        return self.logits(batch)[:, None]
+
+    def class_numbers(self, words: Sequence[str]) -> list[int]:
+        """Return the token id of each word."""
+        return [self._tokens.number(word) for word in words]
 
     def embedding_module(self) -> torch.nn.Module | None:
         """The module that turns token ids into vectors."""

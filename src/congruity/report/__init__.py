@@ -4,5 +4,6 @@ This layer reads values and decides nothing: every number printed is a field of 
 """
 
 from congruity.report import html, plots, text
+from congruity.report.html import fragment
 
-__all__ = ["html", "plots", "text"]
+__all__ = ["fragment", "html", "plots", "text"]

@@ -1,4 +1,4 @@
-"""A circuit and what speaks for it, drawn: the map of its sites, and what it recovers beside other sets of sites."""
+"""Figures of a circuit: the map of its sites, and what it recovers against other sets of sites."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from congruity._base.wording import number, printable
 from congruity.errors import InputError, UnknownNameError
 from congruity.report import plots
-from congruity.report.wording import number, printable
-from congruity.values import Circuit, Evidence, ModelCard
+from congruity.values import Circuit, Faithfulness, ModelCard
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ class Found:
         _ = self.evidence
 
     @property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> Faithfulness:
         """What speaks for the circuit; `InputError` if it was not measured."""
         if self.circuit.evidence is None:
             raise InputError(f"{self.model.name}: the circuit has no evidence to show; find it with `discover`")

@@ -1,4 +1,4 @@
-"""The map of a model's sites: layers against heads, what each matters, and which are in the circuit."""
+"""Map of the sites of a model: layers against heads, the score of each, and which are in the circuit."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import PowerNorm
 
+from congruity._base.wording import shorten
 from congruity.report.panels import INK, MAP, PAPER, colour_bar
-from congruity.report.wording import shorten
 from congruity.values import Circuit, ModelCard
 
 

@@ -1,4 +1,4 @@
-"""A circuit and what speaks for it, in words: a few lines for the terminal, and one self-contained page."""
+"""A circuit and its faithfulness, in words: a few lines for the terminal, and one self-contained page."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 from markupsafe import Markup
 
 from congruity._base.digest import plain
+from congruity._base.wording import number, p_equation, p_value, printable
 from congruity.report import svg
 from congruity.report.circuit_figures import CAPTIONS, TITLES, Found, Part, alternative, figure, fraction, fractions
 from congruity.report.html import fact_rows, rendered
-from congruity.report.wording import number, p_equation, p_value, printable, require_finite
+from congruity.report.wording import require_finite
 from congruity.store.circuits import node_name
 
 LISTED = 20  # sites in the page's table

@@ -17,21 +17,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from congruity._base.digest import digest, plain
+from congruity._base.wording import duration, number, p_value, printable, shorten
 from congruity.errors import InputError, MissingExtraError
 from congruity.report import plots, svg
-from congruity.report.keynumbers import key_numbers
 from congruity.report.text import cells
-from congruity.report.wording import (
-    details,
-    duration,
-    number,
-    p_value,
-    printable,
-    sentence,
-    shorten,
-    verify,
-    verify_result,
-)
+from congruity.report.wording import details, verify, verify_result
 from congruity.values import Comparison, Congruity, Fingerprint
 
 LISTED = 10  # refused implementations named per side; the number of the others is given
@@ -49,6 +39,7 @@ def page(
     seconds: Mapping[str, float] | None = None,
     floor_seconds: float | None = None,
     conclusions: Sequence[str] = (),
+    warnings: Sequence[str] = (),
 ) -> str:
     """Write the report as one HTML document.
 
@@ -58,6 +49,7 @@ def page(
         seconds: wall-clock time of each stage, in order.
         floor_seconds: the least time that the arithmetic of these stages can take on this machine.
         conclusions: what may and what may not be concluded, one sentence each.
+        warnings: beside those of the results.
 
     Returns:
         The document: works offline, on a phone and in print, in light and dark.
@@ -82,7 +74,7 @@ def page(
         verdicts=[_verdict(c.result) for c in mains],
         conclusions=[printable(line) for line in conclusions],
         scopes=list(dict.fromkeys(SCOPES.get(c.result.scope, f"Scope: {printable(c.result.scope)}.") for c in mains)),
-        warnings=[printable(w) for w in dict.fromkeys(w for c in mains for w in c.result.warnings)],
+        warnings=[printable(w) for w in dict.fromkeys([*(w for c in mains for w in c.result.warnings), *warnings])],
         rows=[(cells(c), printable(c.note)) for c in comparisons],
         mains=[_section(index, c) for index, c in enumerate(mains)],
         checks=[(printable(side.model.name), list(_checks(side))) for side in sides],
@@ -92,7 +84,7 @@ def page(
 
 
 def fragment(result: Congruity) -> str:
-    """Write a result compactly for a notebook: the verdict, the key numbers, and the distances if they were kept.
+    """Write a result compactly for a notebook: the verdict, the key numbers, and a map of the distances if kept.
 
     Args:
         result: what `compare` or `estimate` returned.
@@ -104,7 +96,7 @@ def fragment(result: Congruity) -> str:
         InputError: if a number of the result is NaN or infinite.
 
     Example:
-        A `Congruity` as the last line of a notebook cell shows it.
+        ``IPython.display.HTML(fragment(result))``; a `Congruity` alone shows the same without the map.
     """
     verify_result(result)
     drawing = Markup("")
@@ -138,8 +130,8 @@ def _resource(name: str) -> str:
 
 
 def _verdict(result: Congruity) -> dict[str, Any]:
-    pair, decision, reason = sentence(result)
-    return {"pair": pair, "decision": decision, "reason": reason, "keys": key_numbers(result)}
+    pair, decision, reason = result.sentence()
+    return {"pair": pair, "decision": decision, "reason": reason, "keys": result.key_numbers()}
 
 
 def _distinct(comparisons: Sequence[Comparison]) -> list[Fingerprint]:
@@ -178,7 +170,12 @@ def _section(index: int, comparison: Comparison) -> dict[str, Any]:
 
 def _guaranteed(result: Congruity) -> dict[str, Any]:
     """The statements of the theory that apply, those that are silent, and what no sample can show."""
-    how = {"certain": "certain", "95 %": "with confidence 95 %", "silent": "says nothing here"}
+    how = {
+        "certain": "certain",
+        "assumed": "if what it assumes holds",
+        "95 %": "with confidence 95 %",
+        "silent": "says nothing here",
+    }
     given = result.certificate()
     return {
         "guaranteed": [
@@ -267,7 +264,7 @@ def _provenance(mains: Sequence[Comparison], sides: Sequence[Fingerprint]) -> li
             f"found by {side.circuit.scores.finder} on {side.circuit.scores.n_prompts} prompts",
             "circuit alone": f"KL {number(side.circuit.faithfulness.kl)} nats, "
             f"accuracy {number(side.circuit.faithfulness.accuracy)} on {side.circuit.faithfulness.n} prompts",
-            "settings": side.settings,
+            "settings": side.sampling.facts(),
             "versions": side.versions,
         }
         blocks.append((f"Fingerprint of {shorten(side.model.name, 80)}", fact_rows(facts)))

@@ -18,8 +18,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from numpy.typing import NDArray
 
 from congruity._base.arrays import Floats
+from congruity._base.wording import printable, shorten
 from congruity.errors import InputError
-from congruity.report.wording import gates, printable, shorten
+from congruity.report.wording import gates
 from congruity.values import Congruity, DistanceTable, Fingerprint
 
 INK, MUTED, RULE, PAPER = "#1b1b1b", "#595959", "#d2d2d2", "#ffffff"
@@ -160,19 +161,8 @@ def behaviour(axes: Axes, side: Fingerprint, which: int) -> None:
         box = (0, middle - reach), limits.max_kl, 2 * reach
         axes.add_patch(Rectangle(*box, facecolor=RULE, alpha=0.35, linewidth=0, zorder=0))
         axes.add_patch(Rectangle(*box, fill=False, edgecolor=MUTED, linewidth=0.8, zorder=1))
-    for places, label in ((points[main], "admitted"), (points[~main], "other kinds")):
-        if len(places):
-            axes.scatter(
-                places[:, 0],
-                places[:, 1],
-                s=12,
-                color=SIDES[which] if label == "admitted" else "none",
-                edgecolor="none" if label == "admitted" else SIDES[which],
-                marker=MARKERS[which],
-                alpha=0.75,
-                linewidth=0 if label == "admitted" else 0.6,
-                label=label,
-            )
+    _implementations(axes, points[main], which, label="admitted")
+    _implementations(axes, points[~main], which, label="other kinds", hollow=True)
     if len(refused):
         inside = np.column_stack([refused[:, 0].clip(max=right), refused[:, 1].clip(middle - away, middle + away)])
         axes.scatter(
@@ -194,6 +184,21 @@ def behaviour(axes: Axes, side: Fingerprint, which: int) -> None:
     axes.set_ylabel("logit difference, answer \N{MINUS SIGN} foil (logits)")
     axes.set_title(shorten(side.model.name, 44))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=4, handletextpad=0.1, columnspacing=1.2)
+
+
+def _implementations(axes: Axes, places: Floats, which: int, *, label: str, hollow: bool = False) -> None:
+    if len(places):
+        axes.scatter(
+            places[:, 0],
+            places[:, 1],
+            s=12,
+            color="none" if hollow else SIDES[which],
+            edgecolor=SIDES[which] if hollow else "none",
+            marker=MARKERS[which],
+            alpha=0.75,
+            linewidth=0.6 if hollow else 0,
+            label=label,
+        )
 
 
 def curve(axes: Axes, sides: Sequence[Fingerprint], quantity: str) -> None:

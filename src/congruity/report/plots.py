@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from congruity._base.optional import require
+from congruity._base.wording import printable, shorten
 from congruity.errors import InputError, UnknownNameError
-from congruity.report.wording import printable, shorten, verify
+from congruity.report.wording import verify
 from congruity.values import Comparison, Congruity
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ CAPTIONS: Mapping[str, str] = {
     "is left out. Blocks on it that are darker than the others: implementations of one side lie closer together.",
     "strip": "Dots: distances, at most 200 a row, evenly by rank. Bars: quartiles and median of all. C compares "
     "distances implementation by implementation, not these rows as a whole.",
-    "behaviour": "Grey field: inside the gates on KL and logit difference; the gate on accuracy is not drawn. Crosses "
-    "on an edge lie beyond it.",
+    "behaviour": "Grey field: inside the tolerance (gates) on KL and logit difference; that on accuracy is not drawn. "
+    "Crosses on an edge lie beyond it.",
     "circuit": "Outlined: in the circuit, never edited; a bar in an outlined cell: negative score. The colour scale is "
     "a square root, so that small values show.",
     "curve": "Ring: the size that was chosen. Broken line: the gate. Scales: logarithmic above 1 site and 0.01 nats.",
@@ -198,8 +199,8 @@ def small_heatmap(result: Congruity) -> Figure:
 
 def alternative(comparison: Comparison, kind: Kind, panel: int = 0) -> str:
     """Say in one sentence what the figure shows, with its main numbers, for readers who do not see it."""
+    from congruity._base.wording import number
     from congruity.report import panels
-    from congruity.report.wording import number
 
     side = (comparison.a, comparison.b)[panel]
     a, b = (shorten(name, 60) for name in comparison.result.names)
@@ -230,8 +231,8 @@ def alternative(comparison: Comparison, kind: Kind, panel: int = 0) -> str:
 
 
 def _alternative_sensitivity(result: Congruity, panel: int, names: str) -> str:
+    from congruity._base.wording import number
     from congruity.report.sensitivity_panels import mixes_of, require_sensitivity
-    from congruity.report.wording import number
 
     found = require_sensitivity(result)
     if panel == 0:

@@ -1,4 +1,4 @@
-"""How a comparison depends on its implementations, drawn: against their strength, and against mixes of two kinds."""
+"""Panels of a sensitivity: the numbers against the strength of implementations, and against mixes of two kinds."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from congruity._base.wording import shorten
 from congruity.errors import InputError
 from congruity.report.panels import INK, MARKERS, MUTED, RULE, SIDES, plain_ticks
-from congruity.report.wording import gates, shorten
+from congruity.report.wording import gates
 from congruity.values import Congruity, Fingerprint, Sensitivity, SensitivityPoint
 
 # label, colour, marker, line width; the same numbers in both panels

@@ -9,8 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from congruity._base.wording import interval, number, p_value, printable
 from congruity.errors import InputError
-from congruity.report.wording import held, interval, number, p_value, printable, sentence, verify_result
+from congruity.report.wording import verify_result
 from congruity.values import Comparison, Congruity
 
 
@@ -31,7 +32,7 @@ def verdict(result: Congruity) -> str:
         ``console.print(verdict(result))`` prints "gpt2 and pythia-160m: different. P1 = 0.93 ..."
     """
     verify_result(result)
-    pair, decision, reason = sentence(result)
+    pair, decision, reason = result.sentence()
     return escape(f"{pair}: {decision}. {reason}".rstrip())
 
 
@@ -76,7 +77,7 @@ def cells(comparison: Comparison) -> tuple[str, ...]:
         comparison.role,
         printable(result.names[0]),
         printable(result.names[1]),
-        f"{number(result.score)} {interval(held(result))}".rstrip(),
+        f"{number(result.score)} {interval(result.interval)}".rstrip(),
         number(result.p_within[0]),
         number(result.p_within[1]),
         number(result.separability),

@@ -1,4 +1,4 @@
-"""What speaks for a circuit: how much it recovers alone, what the rest does without it, and what chance would give.
+"""Measure the faithfulness of a circuit: what it recovers alone, what the rest recovers, and what chance would give.
 
 All edits go to the model in one call, so that an adapter can stack them in few batches. Nothing here chooses a site or
 a size: the prompts measured on must be others than those that did.
@@ -7,6 +7,7 @@ a size: the prompts measured on must be others than those that did.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from congruity._base.progress import Progress, silent
 from congruity._base.streams import stream
 from congruity.errors import InputError, NotApplicableError
 from congruity.protocols import BoundModel, Intervention
-from congruity.values import Circuit, Edit, Evidence, Outputs, Site
+from congruity.sampling.prepare import PreparedModel
+from congruity.values import Circuit, Edit, Faithfulness, Outputs, Site
 
 PROPORTIONS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of the sites kept, those of MIB
 RESAMPLES = 2000
@@ -27,22 +29,19 @@ _CLEAR, _SHARE = 3.0, 1e-3
 Kept = frozenset[Site]
 
 
-def evidence(
-    bound: BoundModel,
+def measure_faithfulness(
+    prepared: PreparedModel,
     circuit: Circuit,
     *,
-    sites: Sequence[Site],
     intervention: Intervention,
-    rows: NDArray[np.intp],
-    unedited: Outputs,
     n_random: int = 20,
     seed: int = 0,
     progress: Progress = silent,
-) -> Evidence:
-    """Measure the recovered fraction f(S) = (M(S) - M(nothing)) / (M(all) - M(nothing)) of what it is asked about.
+) -> Faithfulness:
+    """Measure the recovered fraction f(S) = (M(S) - M(nothing)) / (M(all) - M(nothing)) of the circuit and its rivals.
 
     M(S) is the mean logit difference with the sites S kept and all others replaced. Faithfulness is f(circuit),
-    completeness f(all but the circuit). Random circuits are drawn without replacement from ``sites``, each from a
+    completeness f(all but the circuit). Random circuits are drawn without replacement from all sites, each from a
     stream of its own, so that more of them leave the first ones as they are.
 
     The curve follows `PROPORTIONS`: tops of the ranking of int(p * len(sites)) sites, each size once. CPR and CMD are
@@ -53,72 +52,78 @@ def evidence(
     empty circuit, with f = 0, is the first point.
 
     Args:
-        bound: the model on all examples.
+        prepared: the model; measured on the prompts ``parts.report``, which ranked no site and chose no size.
         circuit: what is judged; its ranking makes the curve.
-        sites: all that can be replaced.
         intervention: what replacing writes.
-        rows: (n,) prompts to measure on, none of which ranked sites or chose the size.
-        unedited: outputs of the unedited model on all examples.
         n_random, seed: how many circuits to draw at random, and from which streams.
-        progress: told how many edits have run.
+        progress: called with the number of edits that have run.
 
     Returns:
-        Evidence with 95 % percentile intervals of the two fractions over 2,000 resamples of the prompts, numerator and
-        denominator resampled together.
+        Faithfulness with 95 % percentile intervals of the two fractions over 2,000 resamples of the prompts, numerator
+        and denominator resampled together.
 
     Raises:
         NotApplicableError: replacing everything does not clearly lower the metric, so there is nothing to recover.
         InputError: fewer than two prompts, a negative ``n_random``, or a circuit of other sites.
 
-    >>> evidence(bound, circuit, sites=model.sites, intervention=Resample(), rows=parts.report,
-    ...          unedited=unedited).faithfulness  # doctest: +SKIP
+    >>> measure_faithfulness(prepared, circuit, intervention=Resample()).faithfulness  # doctest: +SKIP
     0.93
 
     Source: Wang et al. 2022, arXiv 2211.00593 (faithfulness, completeness); Mueller et al. 2025, arXiv 2504.13151
     (the recovered fraction, the proportions, CPR and CMD).
     """
-    everything, inside = frozenset(sites), frozenset(circuit.sites)
+    rows = prepared.parts.report
+    everything, inside = frozenset(prepared.model.sites), frozenset(circuit.sites)
     ranked = circuit.scores.ranked()
     _check(everything, inside, ranked, rows, n_random)
-    size, total = len(inside), len(everything)
-    ordered = sorted(everything)
-    drawn = [_drawn(ordered, size, seed, i) for i in range(n_random)]
-    sizes = curve_sizes(total)
+    drawn = [_drawn(sorted(everything), len(inside), seed, i) for i in range(n_random)]
+    sizes = curve_sizes(len(everything))
     tops = [frozenset(ranked[:k]) for k in sizes]
     wanted: list[Kept] = [frozenset(), inside, everything - inside, *drawn, *tops]
-    metric = _metrics(bound, wanted, everything, intervention.name, rows, unedited, progress)
-
-    clean, corrupted = metric[everything], metric[frozenset()]
-    scale = _scale(clean, corrupted, intervention.name)
-
-    def recovered(kept: Kept) -> float:
-        return float((metric[kept] - corrupted).mean() / scale)
-
-    pick = stream(seed, "evidence", "prompts").integers(len(rows), size=(RESAMPLES, len(rows)))
-
-    def interval(kept: Kept) -> tuple[float, float]:
-        ratio = (metric[kept] - corrupted)[pick].mean(axis=1) / (clean - corrupted)[pick].mean(axis=1)
-        low, high = np.percentile(ratio, [2.5, 97.5])
-        return float(low), float(high)
-
-    faithfulness = recovered(inside)
-    random = tuple(recovered(kept) for kept in drawn)
-    fractions = np.array([recovered(kept) for kept in tops])
-    shares = np.array(sizes) / total
-    return Evidence(
-        clean=float(clean.mean()),
-        corrupted=float(corrupted.mean()),
-        faithfulness=faithfulness,
-        faithfulness_interval=interval(inside),
-        completeness=recovered(everything - inside),
-        completeness_interval=interval(everything - inside),
+    metric = _metrics(prepared.bound, wanted, everything, intervention.name, rows, prepared.unedited, progress)
+    fraction = _Recovered.of(metric, everything, intervention.name, seed)
+    random = tuple(fraction(kept) for kept in drawn)
+    fractions = np.array([fraction(kept) for kept in tops])
+    shares = np.array(sizes) / len(everything)
+    return Faithfulness(
+        clean=float(metric[everything].mean()),
+        corrupted=float(metric[frozenset()].mean()),
+        faithfulness=fraction(inside),
+        faithfulness_interval=fraction.interval(inside),
+        completeness=fraction(everything - inside),
+        completeness_interval=fraction.interval(everything - inside),
         random=random,
-        p_random=(1 + sum(value >= faithfulness for value in random)) / (1 + n_random),
+        p_random=(1 + sum(value >= fraction(inside) for value in random)) / (1 + n_random),
         curve=tuple(zip(sizes, fractions.tolist(), strict=True)),
         cpr=area(shares, fractions),
         cmd=area(shares, np.abs(1 - fractions)),
         n_prompts=len(rows),
     )
+
+
+@dataclass(frozen=True)
+class _Recovered:
+    """Recovered fractions of sets of sites kept, from their logit differences (n,)."""
+
+    metric: dict[Kept, Floats]
+    clean: Floats
+    corrupted: Floats
+    scale: float
+    resamples: NDArray[np.intp]  # (RESAMPLES, n) rows of the prompts
+
+    @classmethod
+    def of(cls, metric: dict[Kept, Floats], everything: Kept, intervention: str, seed: int) -> _Recovered:
+        clean, corrupted, n = metric[everything], metric[frozenset()], len(metric[everything])
+        pick = stream(seed, "evidence", "prompts").integers(n, size=(RESAMPLES, n))
+        return cls(metric, clean, corrupted, _scale(clean, corrupted, intervention), pick)
+
+    def __call__(self, kept: Kept) -> float:
+        return float((self.metric[kept] - self.corrupted).mean() / self.scale)
+
+    def interval(self, kept: Kept) -> tuple[float, float]:
+        above = (self.metric[kept] - self.corrupted)[self.resamples].mean(axis=1)
+        low, high = np.percentile(above / (self.clean - self.corrupted)[self.resamples].mean(axis=1), [2.5, 97.5])
+        return float(low), float(high)
 
 
 def curve_sizes(total: int) -> tuple[int, ...]:

@@ -1,7 +1,8 @@
-"""A model in front of a task: loaded, bound, self-tested and run once unedited, which is how every use of it begins."""
+"""Prepare a model for a task: load it, bind the prompts, run the self-tests, and run it once unedited."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,21 +14,22 @@ from congruity._base.clock import Clock
 from congruity._base.digest import digest
 from congruity.errors import InputError, NotApplicableError
 from congruity.protocols import BoundModel, Intervention, Model, Task
-from congruity.sampling import selftests as doctor
-from congruity.values import MIN_ACCURACY, Check, Examples, Outputs, incapable
+from congruity.sampling import selftests
+from congruity.values import MIN_ACCURACY, Check, Examples, Outputs, Queries, incapable
 
 _FEWEST_PROMPTS = 8
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is known of a model on a task before anything is edited.
+class PreparedModel:
+    """A model on the prompts of a task, before anything is edited.
 
     Attributes:
-        model, examples, bound: bound to the intervention that the circuit is found with.
+        model, examples: the model and the prompts.
+        bound: the model bound to the prompts and to one intervention.
         checks: the self-tests, all passed.
-        parts: which examples may be used for what.
-        unedited: what the model does as it is.
+        parts: which prompts rank sites, choose sizes and strengths, and measure behaviour.
+        unedited: outputs of the unedited model on all prompts.
     """
 
     model: Model
@@ -39,7 +41,7 @@ class Subject:
 
     @property
     def accuracy(self) -> float:
-        """Share of the examples on which the answer's logit is above the foil's."""
+        """Share of the prompts with logit(answer) > logit(foil)."""
         return float((self.unedited.logit_difference > 0).mean())
 
     @property
@@ -47,13 +49,22 @@ class Subject:
         """Whether the model can do the task."""
         return self.accuracy >= MIN_ACCURACY
 
+    @property
+    def queries(self) -> Queries:
+        """The rows of every representation of this model on these prompts."""
+        return Queries(self.examples.task, self.examples.digest, self.examples.ids)
+
+    def rebound(self, intervention: Intervention) -> PreparedModel:
+        """Return the same prepared model, bound to another intervention."""
+        return dataclasses.replace(self, bound=self.model.bind(self.examples, intervention))
+
     def require_capable(self) -> None:
         """Raise `NotApplicableError` for a model that cannot do the task."""
         if not self.capable:
             raise NotApplicableError(incapable(self.model.card.name, self.accuracy, self.examples.task))
 
 
-def subject(
+def prepare(
     task: Task,
     model: Model,
     intervention: Intervention,
@@ -62,8 +73,15 @@ def subject(
     clock: Clock,
     checks: tuple[Check, ...] | None = None,
     read: bool = False,
-) -> Subject:
-    """Bind, test and run a model; ``checks`` of before are not run again, and ``read`` keeps what layers are.
+) -> PreparedModel:
+    """Bind a model to the prompts of a task, run the self-tests, and run the model unedited.
+
+    Args:
+        task, model, intervention: the prompts, the network, and what replacing a site writes.
+        seed: of the split of the prompts.
+        clock: records the time of each stage.
+        checks: self-tests that passed before, which are not run again.
+        read: keep the layers of the unedited run, for its representation.
 
     Raises:
         InputError: too few prompts to rank sites, choose and measure on different ones.
@@ -78,11 +96,11 @@ def subject(
             )
         bound = model.bind(examples, intervention)
     with clock("checks"):
-        checks = checks or doctor.run_checks(model, examples, intervention)
-        doctor.require(checks, model.card.name)
+        checks = checks or selftests.run_checks(model, examples, intervention)
+        selftests.require(checks, model.card.name)
     with clock("circuit"):
         unedited = next(iter(bound.run([None], read=read)))
-    return Subject(model, examples, bound, checks, split(examples.ids, seed), unedited)
+    return PreparedModel(model, examples, bound, checks, split(examples.ids, seed), unedited)
 
 
 def loaded(source: Any) -> Model:
@@ -94,7 +112,7 @@ def loaded(source: Any) -> Model:
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of the examples by what they may be used for, so that nothing is reported on prompts that selected it."""
+    """Rows of the examples by use, so that nothing is reported on prompts that selected it."""
 
     rank: NDArray[np.intp]  # half: scores the sites
     choose: NDArray[np.intp]  # a quarter: chooses the circuit's size, and tunes implementations

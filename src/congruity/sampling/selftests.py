@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,9 @@ TOLERANCE = 1e-3  # relative to the largest value compared: float32 sums in anot
 
 @dataclass(frozen=True)
 class _Itself:
-    """Writes back what is there: an edit that must change nothing."""
+    """Writes the clean activation: an edit that must change nothing."""
 
-    name: str = "itself"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {}
+    name: ClassVar[str] = "itself"
 
     def replacement(self, clean: Any, counterfactual: Any, background: Background) -> Any:
         return clean

@@ -1,14 +1,14 @@
-"""Find the size of an edit that moves the output by a given KL divergence: one search a draw, told what each size did.
+"""Search the size of an edit at which the output moves by a given KL divergence, by ask and tell.
 
-A search proposes an edit, is told its behaviour, and goes on until the KL is within the tolerance or it must give up.
-It knows nothing of models, so that many can run in step and share batches.
+`Search.ask` gives the edit to try and `Search.tell` takes its behaviour, until the KL is within the tolerance or the
+search gives up. A search knows no model, so that many searches run in step and share batches.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol, Self
+from typing import Protocol
 
 from congruity.values import Behaviour, Edit, Site
 
@@ -18,24 +18,22 @@ _BISECT_EVERY = 3  # interpolation alone can creep along one end of the bracket
 
 
 class Search(Protocol):
-    """What the sampler needs of a search."""
+    """The search for the strength of one draw."""
 
-    trouble: str  # why it gave up, or empty
+    trouble: str  # why the search gave up, or empty
     behaviour: Behaviour  # of the last edit, on the tuning prompts
     skipped: list[Site]  # sites that would have jumped over the target
 
     @property
-    def edit(self) -> Edit: ...
-    @property
     def finished(self) -> bool: ...
-    def towards(self, kl: float, tolerance: float) -> Self: ...
+    def ask(self) -> Edit: ...  # the edit to try next; the one found, once finished
     def tell(self, behaviour: Behaviour) -> None: ...
 
 
 class _Bracketed:
-    """Sizes below which the KL is too low and above which it is too high, and what was tried."""
+    """The largest size with too low a KL, the smallest size with too high a KL, and the tries so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, kl: float, tolerance: float) -> None:
         self.trouble = ""
         self.behaviour = Behaviour(math.nan, math.nan, math.nan, 0)
         self.skipped: list[Site] = []
@@ -44,7 +42,7 @@ class _Bracketed:
         self._since = 0  # tries since the bracket was opened anew
         self._size = self._low = self._low_kl = 0.0
         self._high = self._high_kl = math.inf
-        self._kl = self._tolerance = math.nan
+        self._kl, self._tolerance = kl, tolerance
 
     @property
     def finished(self) -> bool:
@@ -74,40 +72,35 @@ class _Bracketed:
 
 
 class ByNumber(_Bracketed):
-    """Replace the first sites of a given order, as many as it takes; skip a site that jumps over the target.
+    """Search how many of the first sites of a given order to edit; skip a site that jumps over the target.
 
-    KL need not grow with the number: the search keeps one size that is too weak and one that is too strong, and where
-    they are neighbours the site between them jumps by more than the tolerance, so it is taken out of the order.
+    The KL need not grow with the number of sites. The search keeps one size that is too weak and one that is too
+    strong. Where the two sizes are neighbours, the site between them changes the KL by more than the tolerance, so that
+    site is taken out of the order. The first size tried is an eighth of the sites.
 
     >>> from congruity.values import Behaviour, Site
     >>> sites = [Site(i, "module", f"m{i}") for i in range(8)]
     >>> costs = {site: 1.0 if site.layer == 1 else 0.1 for site in sites}
-    >>> search = ByNumber(sites, "resample").towards(0.3, 0.1)
+    >>> search = ByNumber(sites, "resample", kl=0.3, tolerance=0.1)
     >>> while not search.finished:
-    ...     search.tell(Behaviour(1.0, 1.0, sum(costs[site] for site in search.edit.sites), 10))
-    >>> [site.layer for site in search.edit.sites], [site.layer for site in search.skipped]
+    ...     search.tell(Behaviour(1.0, 1.0, sum(costs[site] for site in search.ask().sites), 10))
+    >>> [site.layer for site in search.ask().sites], [site.layer for site in search.skipped]
     ([0, 2, 3], [1])
     """
 
-    def __init__(self, order: Sequence[Site], intervention: str) -> None:
-        super().__init__()
+    def __init__(self, order: Sequence[Site], intervention: str, *, kl: float, tolerance: float) -> None:
+        super().__init__(kl, tolerance)
         self._order = list(order)
         self._intervention = intervention
         self._cheapest = math.inf
-
-    def towards(self, kl: float, tolerance: float) -> Self:
-        """Set the target; start at an eighth of the sites."""
-        self._kl, self._tolerance = kl, tolerance
         self._size = max(1, len(self._order) // 8)
-        return self
 
-    @property
-    def edit(self) -> Edit:
-        """The edit to try, or the one found."""
+    def ask(self) -> Edit:
+        """Return the edit to try next, or the edit that was found."""
         return Edit(tuple(sorted(self._order[: int(self._size)])), self._intervention)
 
     def tell(self, behaviour: Behaviour) -> None:
-        """Take in what the edit did, and choose the next size."""
+        """Record the behaviour of the edit that `ask` gave, and choose the next size."""
         if self._size == 1:
             self._cheapest = min(self._cheapest, behaviour.kl)
         self._record(behaviour)
@@ -141,36 +134,32 @@ class ByNumber(_Bracketed):
 
 
 class ByScale(_Bracketed):
-    """Edit given sites by a common part of the way, which is found; every KL up to that of the whole way is reached.
+    """Search the scale at which given sites are edited; every KL up to that of scale 1 is reached.
 
-    ``start`` is the part that is tried first.
+    ``start`` is the scale that is tried first.
 
     >>> from congruity.values import Behaviour, Site
-    >>> search = ByScale([Site(0, "module", "m")], "resample").towards(0.25, 0.01)
+    >>> search = ByScale([Site(0, "module", "m")], "resample", kl=0.25, tolerance=0.01)
     >>> while not search.finished:
-    ...     search.tell(Behaviour(1.0, 1.0, search.edit.scale ** 2, 10))
-    >>> round(search.edit.scale, 2)
+    ...     search.tell(Behaviour(1.0, 1.0, search.ask().scale ** 2, 10))
+    >>> round(search.ask().scale, 2)
     0.5
     """
 
-    def __init__(self, sites: Sequence[Site], intervention: str, *, start: float = 1.0) -> None:
-        super().__init__()
+    def __init__(
+        self, sites: Sequence[Site], intervention: str, *, kl: float, tolerance: float, start: float = 1.0
+    ) -> None:
+        super().__init__(kl, tolerance)
         self._sites = tuple(sorted(sites))
         self._intervention = intervention
         self._size = start
 
-    def towards(self, kl: float, tolerance: float) -> Self:
-        """Set the target."""
-        self._kl, self._tolerance = kl, tolerance
-        return self
-
-    @property
-    def edit(self) -> Edit:
-        """The edit to try, or the one found."""
+    def ask(self) -> Edit:
+        """Return the edit to try next, or the edit that was found."""
         return Edit(self._sites, self._intervention, self._size)
 
     def tell(self, behaviour: Behaviour) -> None:
-        """Take in what the edit did, and choose the next scale."""
+        """Record the behaviour of the edit that `ask` gave, and choose the next scale."""
         self._record(behaviour)
         if self.finished:
             return

@@ -1,6 +1,8 @@
-"""WHAT is computed. To add a task: one file, and one line in ``REGISTRY``."""
+"""Tasks: each makes pairs of prompts with their answers. To add one: one file, and one line in ``REGISTRY``."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from congruity._base.registry import lookup
 from congruity.protocols import Task
@@ -8,7 +10,7 @@ from congruity.tasks.indirect_object import IOI
 from congruity.tasks.indirect_object import IOI as ioi  # the name that users call: cg.tasks.ioi(n=200)
 from congruity.tasks.tabular import Tabular, from_file
 
-REGISTRY: tuple[Task, ...] = (IOI(),)
+REGISTRY = (IOI,)
 
 __all__ = ["IOI", "REGISTRY", "Tabular", "by_name", "from_file", "ioi"]
 
@@ -22,5 +24,5 @@ def by_name(name: str, *, n: int | None = None, seed: int = 0) -> Task:
     """
     if name.endswith((".csv", ".jsonl")):
         return from_file(name)
-    kind = type(lookup("task", name, REGISTRY))
-    return kind(seed=seed) if n is None else kind(n=n, seed=seed)  # type: ignore[call-arg]
+    kind: Callable[..., Task] = lookup("task", name, REGISTRY)
+    return kind(seed=seed) if n is None else kind(n=n, seed=seed)

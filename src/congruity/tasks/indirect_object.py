@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -69,6 +69,7 @@ class IOI:
     (8, True, True)
     """
 
+    name: ClassVar[str] = "ioi"
     n: int = 200
     seed: int = 0
     counterfactual: Literal["swap", "three-names"] = "swap"
@@ -78,11 +79,6 @@ class IOI:
             raise InputError(f"ioi: n = {self.n} prompts are too few to rank, choose and check a circuit; use n >= 8")
         if self.counterfactual not in ("swap", "three-names"):
             raise InputError(f"ioi: counterfactual is {self.counterfactual!r}; use 'swap' or 'three-names'")
-
-    @property
-    def name(self) -> str:
-        """Registry name."""
-        return "ioi"
 
     def examples(self, single_token: Callable[[str], bool] | None = None) -> Examples:
         """Return the examples, drawn only from words for which ``single_token(" word")`` holds (all, if None).

@@ -1,9 +1,13 @@
-"""The exact, finite side of the question: causal models and what follows from them. Needs NumPy only.
+"""Exact theory of finite causal models, and every theorem as a function. Needs NumPy only.
 
-``causal`` and ``tables`` (models, JSON), ``queries``, ``alignment`` and ``abstraction`` (is one an abstraction of the
-other?), ``interchange`` (which models do swaps tell apart?), ``chain`` (a model read layer by layer), ``circuits`` and
-``interpretation`` (implementation sets by enumeration), ``equivalence`` (d_interp and congruity of these) and
-``bounds`` (every theorem).
+- ``causal``, ``tables``: causal models, as functions and as tables in JSON.
+- ``queries``, ``alignment``, ``abstraction``: whether one causal model is an abstraction of another.
+- ``interchange``: equivalence of causal models under interchange interventions.
+- ``chain``: a causal model as a chain of layers.
+- ``circuits``, ``interpretation``: implementation sets by enumeration.
+- ``equivalence``: d_interp and congruity of enumerated implementation sets.
+- ``bounds``: the theorems.
+
 docs/theory.md teaches them by examples.
 """
 

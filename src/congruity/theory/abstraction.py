@@ -1,8 +1,8 @@
-"""When is one causal model an abstraction of another? The error, and the first counterexample.
+"""Abstraction error of an alignment between two causal models, with the first counterexample.
 
 docs/theorems.md, D2 to D4: an alignment gives each variable of the high-level model a cell of low-level variables and a
-map from their values to its own. The low-level model abstracts exactly to the other if reading its variables through
-the maps gives, under every intervention that is asked for, what the high-level model has there.
+value map from the cell's values to the variable's. The low-level model abstracts exactly to the high-level model if,
+under every intervention of the queries, the mapped low-level values equal the high-level values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from congruity.errors import InputError
 from congruity.theory.alignment import Alignment, Map, Values
 from congruity.theory.causal import Array, CausalModel
-from congruity.theory.queries import Interchanges, Queries
+from congruity.theory.queries import Interchanges, QuerySet
 
 Metric = Callable[[Values, Values], Array]
 
@@ -36,7 +36,7 @@ def largest_difference(found: Values, expected: Values) -> Array:
 
 @dataclass(frozen=True)
 class Counterexample:
-    """The first query at which an alignment fails: what was asked, and a variable that came out otherwise."""
+    """The first query at which an alignment fails, with a variable whose two values differ."""
 
     query: Mapping[str, Any]
     variable: str
@@ -49,7 +49,7 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class AbstractionError:
-    """How far a low-level model is from being abstracted by a high-level one, over the queries (D4).
+    """Abstraction error of an alignment over the queries (D4): largest, mean, root mean square.
 
     Attributes:
         sup, mean, root_mean_square: of the metric over queries. With the 0-1 metric and interchanges, 1 - mean is the
@@ -71,14 +71,14 @@ class AbstractionError:
 
 
 def abstraction_error(
-    low: CausalModel, high: CausalModel, alignment: Alignment, queries: Queries, *, metric: Metric = zero_one
+    low: CausalModel, high: CausalModel, alignment: Alignment, queries: QuerySet, *, metric: Metric = zero_one
 ) -> AbstractionError:
     """Return D(read(Sol_low(q)), Sol_high(q)) over queries: largest, mean, root mean square, first counterexample.
 
     Args:
         low, high: causal models over the same inputs.
         alignment: of all variables of ``high``.
-        queries: `Interchanges` or `Settings`.
+        queries: `Interchanges` or `HardInterventions`.
         metric: on the values of all variables of ``high``, (queries,); `zero_one` or `largest_difference`, say.
 
     Raises:
@@ -112,7 +112,7 @@ def abstraction_error(
 
 @dataclass(frozen=True)
 class Conflict:
-    """Why no value map exists for a cell: it is in one state at two queries at which its variable must differ."""
+    """A proof that a cell has no value map: one state of the cell at two queries at which its variable must differ."""
 
     variable: str
     state: tuple[Any, ...]
@@ -129,7 +129,7 @@ class Conflict:
 def forced(
     low: CausalModel, high: CausalModel, cells: Mapping[str, Sequence[str]], queries: Interchanges
 ) -> Alignment | Conflict:
-    """Return the only value maps with which these cells can abstract exactly, or why there are none (P5 iii).
+    """Return the only value maps with which these cells can abstract exactly, or a conflict where none exist (P5 iii).
 
     On the states that occur, the map of a variable is forced: a cell's state must stand for what the high-level model
     has at that query. It exists if and only if equal states never need different values. One pass, no search.

@@ -1,4 +1,4 @@
-"""Which low-level variables stand for which variables of a high-level causal model, and how their values are read."""
+"""Alignments between a low-level and a high-level causal model: cells of low-level variables, and value maps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def require_disjoint(cells: Mapping[str, tuple[str, ...]]) -> None:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Which low-level variables stand for which high-level ones, and how their values are read.
+    """An alignment: a cell of low-level variables for each high-level variable, and a value map of each cell.
 
     Attributes:
         cells: high-level variable -> its low-level variables; the cells are disjoint.
@@ -87,7 +87,7 @@ class Alignment:
         return found
 
     def then(self, higher: Alignment) -> Alignment:
-        """Return the alignment in two steps: this one, and from its high-level model to a higher one (L1).
+        """Return the composition of two alignments, this one and one from its high-level model to a higher one (L1).
 
         Raises:
             InputError: ``higher`` reads a variable that has no cell here.

@@ -1,4 +1,4 @@
-"""Every causal model is a chain of layers: what is computed so far and still needed. Its signal and noise maps.
+"""Frontier chain of a causal model: layer t holds the variables that are computed by t and needed after t.
 
 docs/theorems.md, D7 and P2. A network is read as a chain x -> H_1 -> ... -> Y; this is the same reading of a causal
 model.

@@ -1,4 +1,4 @@
-"""Finite circuits of one wiring, all gates or given ones, solved together."""
+"""Finite circuits that share a wiring and differ in their gates, solved together."""
 
 from __future__ import annotations
 

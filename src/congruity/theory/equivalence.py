@@ -1,4 +1,4 @@
-"""How far apart two interpretations are, exactly: d_interp, compression, eccentricity and congruity of enumerated sets.
+"""Exact distances of two interpretations: d_interp, compression, eccentricity and congruity of enumerated sets.
 
 docs/theorems.md, D9 to D12 and T4. Everything is computed from one table of distances between implementations of both
 sides and, for congruity, from the two laws by which they are sampled.
@@ -62,7 +62,7 @@ def d_circ(transport: ArrayLike, behaviour: ArrayLike, weight: float = 1.0) -> F
 
 
 def eccentricities(table: ArrayLike) -> Floats:
-    """Return (N,) how far each implementation is from the farthest of its set; the largest is the compression (D10).
+    """Return (N,) the largest distance of each implementation within its set; the largest is the compression (D10).
 
     >>> eccentricities([[0, 1, 3], [1, 0, 2], [3, 2, 0]])
     array([3., 2., 3.])

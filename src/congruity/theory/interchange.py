@@ -1,9 +1,9 @@
-"""Which causal models do interchange interventions tell apart? Responses, disagreement, equivalence classes.
+"""Equivalence of causal models under interchange interventions: responses, disagreement, equivalence classes.
 
-Program names are no ground truth: two programs may be one algorithm, as far as any interchange can show. Here a model
-is the set of its single-variable responses: for each inner variable v, what the outputs become on a base input when v
-takes the value that it has on a source input. Two models are equivalent on a set of (base, source) pairs if each
-response of one is a response of the other.
+Two programs with different names may be one algorithm, as far as any interchange can show. Here a model is the set of
+its single-variable responses. The response of an inner variable v is the outputs on a base input when v takes the value
+that it has on a source input. Two models are equivalent on a set of (base, source) pairs if each response of one is a
+response of the other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Inputs = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Responses:
-    """What a model's outputs become under interchange of each inner variable.
+    """Outputs of a causal model under an interchange of each inner variable.
 
     Attributes:
         names: the inner variables.

@@ -1,4 +1,4 @@
-"""The implementation set of an interpretation, by enumeration: which circuits of a class, aligned how, abstract to it?
+"""Implementation set of an interpretation, by enumeration of a class of circuits and their alignments.
 
 docs/theorems.md, D8. The class of circuits and the class of alignments are part of the definition: with unrestricted
 ones nearly everything is an implementation (P5). Here circuits are finite and of one wiring, all gates or given ones,
@@ -67,7 +67,7 @@ def alignment_count(variables: int, nodes: int) -> int:
 
 @dataclass(frozen=True)
 class Implementations:
-    """All circuits and alignments of a class that implement an interpretation, and what they do on the queries.
+    """All circuits and alignments of a class that implement an interpretation, with their values on the queries.
 
     Attributes:
         circuits: the class. alignments: cells of each alignment.

@@ -1,4 +1,4 @@
-"""What two causal models are asked: inputs and interventions. Every distance between them is relative to this."""
+"""Query sets: the inputs and interventions on which two causal models are compared."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from congruity.theory.causal import Array, CausalModel
 MOST_QUERIES = 10_000_000
 
 
-class Queries(Protocol):
-    """Inputs and interventions that a low-level and a high-level model can both be asked."""
+class QuerySet(Protocol):
+    """Inputs and interventions for a low-level and a high-level causal model."""
 
     def answers(self, low: CausalModel, high: CausalModel, alignment: Alignment) -> tuple[Values, Values]:
         """Return the low-level and the high-level values, (queries,) each."""
         ...
 
     def described(self, query: int) -> dict[str, Any]:
-        """Return a query in words and numbers."""
+        """Return a query as JSON data."""
         ...
 
 
 @dataclass(frozen=True)
 class Interchanges:
-    """Queries by name: on ``base``, the variables ``swapped`` take the values that they have on ``source``.
+    """Interchange interventions: on ``base``, the variables ``swapped`` take the values that they have on ``source``.
 
     Each model takes its own values: the high-level model its variables', the low-level one its cells'.
 
@@ -91,14 +91,14 @@ class Interchanges:
         )
 
     def answers(self, low: CausalModel, high: CausalModel, alignment: Alignment) -> tuple[Values, Values]:
-        """Return both models' values; the low-level one swaps the cells of what the high-level one swaps."""
+        """Return the values of both models; the low-level model swaps the cells of the swapped high-level variables."""
         if odd := [name for name in self.swapped if name not in alignment.cells]:
             raise InputError(f"interchanges: {odd[0]} has no cell in the alignment")
         below = {part: self.swapped[name] for name in self.swapped for part in alignment.cells[name]}
         return self.run(low, below), self.run(high, self.swapped)
 
     def run(self, model: CausalModel, swapped: Mapping[str, Array]) -> dict[str, Array]:
-        """Return a model's values, with its own variables swapped where they are said to be."""
+        """Return the values of a model under interchanges of its own variables, where ``swapped`` is true."""
         if not swapped:
             return model.solve(self.base)
         return model.interchange(self.base, self.source, list(swapped), where=swapped)
@@ -111,8 +111,8 @@ class Interchanges:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Queries by value: low-level variables are set, and the high-level ones to what these stand for (D3).
+class HardInterventions:
+    """Hard interventions: low-level variables are set to values, high-level variables to the mapped values (D3).
 
     Attributes:
         inputs: input -> values (queries,).
@@ -127,7 +127,7 @@ class Settings:
     @classmethod
     def every(
         cls, low: CausalModel, alignment: Alignment, domains: Mapping[str, Sequence[Any]], names: Sequence[str]
-    ) -> Settings:
+    ) -> HardInterventions:
         """Return all inputs with all values of the cells of ``names``, which are set together.
 
         Args:
@@ -153,7 +153,7 @@ class Settings:
         )
 
     def answers(self, low: CausalModel, high: CausalModel, alignment: Alignment) -> tuple[Values, Values]:
-        """Return both models' values; the high-level one is set to what the low-level values stand for."""
+        """Return the values of both models; the high-level variables are set to the mapped low-level values."""
         where = {part: mask for name, mask in self.swapped.items() for part in alignment.cells[name]}
         if odd := sorted(set(where) ^ set(self.values)):
             raise InputError(f"settings: {odd[0]} is set, or is in a cell that is set, but not both")

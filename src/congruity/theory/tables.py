@@ -1,4 +1,4 @@
-"""Finite causal models as tables: every mechanism written out, for JSON and for solving many circuits at once."""
+"""Finite causal models whose mechanisms are lookup tables, for JSON and for solving many circuits at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Table:
-    """A mechanism that looks its value up.
+    """A mechanism as a lookup table.
 
     Attributes:
         parents: the values of each parent, in order.

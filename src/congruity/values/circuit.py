@@ -15,9 +15,9 @@ from congruity.values.model import Site
 
 @dataclass(frozen=True)
 class Scores:
-    """How much each site matters: one number a site, its standard error over prompts, and who measured it.
+    """Scores of all sites by one finder: one number a site, and its standard error over prompts.
 
-    ``size`` says how many of the highest are the circuit, where the finder states that; None: as many as it takes.
+    ``size`` is the number of sites in the circuit, where the finder states it; None: the smallest that keeps behaviour.
     """
 
     finder: str
@@ -60,8 +60,8 @@ class Behaviour:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What speaks for a circuit, on prompts that neither ranked its sites nor chose its size.
+class Faithfulness:
+    """Faithfulness and completeness of a circuit, on prompts that neither ranked its sites nor chose its size.
 
     The metric M is the mean logit difference; M(clean) is the unedited model's, M(corrupted) with every site replaced,
     and the recovered fraction of a set of sites kept is (M(kept) - M(corrupted)) / (M(clean) - M(corrupted)).
@@ -70,8 +70,8 @@ class Evidence:
         clean, corrupted: the metric at both ends.
         faithfulness: recovered fraction with the circuit kept and everything else replaced; 1 is perfect.
         faithfulness_interval: 95 %, over prompts.
-        completeness: recovered fraction with the circuit replaced and everything else kept: what the rest can do
-            without it. 0 if the circuit is all that does the task.
+        completeness: recovered fraction with the circuit replaced and everything else kept; 0 if only the circuit
+            does the task.
         completeness_interval: 95 %, over prompts.
         random: recovered fractions of circuits of the same size drawn at random.
         p_random: (1 + number of random circuits that recover as much or more) / (1 + number of them).
@@ -79,7 +79,7 @@ class Evidence:
         cpr, cmd: areas, over the share of sites kept from 0 to 1, under the recovered fraction f and under abs(1 - f):
             the circuit performance ratio (more is better) and the circuit-model distance (less is better).
             Source: Mueller et al. 2025, "MIB: A Mechanistic Interpretability Benchmark", arXiv 2504.13151.
-        n_prompts: prompts that all this was measured on.
+        n_prompts: number of prompts measured on.
     """
 
     clean: float
@@ -98,16 +98,16 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Circuit:
-    """The sites that matter, the pool of those that do not, and the evidence.
+    """The sites that a task needs, the pool of all other sites, and the faithfulness of the circuit.
 
     Attributes:
-        sites: those that matter; ``pool``: those that implementations may edit, all others unless it was narrowed.
+        sites: the circuit; ``pool``: the sites that implementations may edit, all others unless it was narrowed.
         scores: the ranking that the circuit is the top of.
         threshold: smallest absolute score inside.
         faithfulness: behaviour with all sites but the circuit's replaced, on prompts that neither ranked sites nor
             chose the size.
         curve: (number of sites kept, behaviour with all others replaced) for each size tried, on the choosing prompts.
-        evidence: what else speaks for it; None where that was not measured.
+        evidence: further measures of faithfulness; None where these were not measured.
     """
 
     sites: tuple[Site, ...]
@@ -116,7 +116,7 @@ class Circuit:
     threshold: float
     faithfulness: Behaviour
     curve: tuple[tuple[int, Behaviour], ...]
-    evidence: Evidence | None = None
+    evidence: Faithfulness | None = None
 
     def narrowed(self, pool: Sequence[Site]) -> Circuit:
         """Return the circuit with a smaller pool, for example one half of it.

@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from congruity._base.arrays import Floats, frozen
+from congruity._base.artifact import Format
 from congruity._base.digest import digest
 from congruity.errors import InputError
 from congruity.values.circuit import Behaviour, Circuit
 from congruity.values.inputs import Queries
 from congruity.values.model import Check, ModelCard, Site
+from congruity.values.sampling import Sampling
+from congruity.values.schema2 import from_schema_2
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,19 @@ class Stratum:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What one run over ``n`` prompts gave; ``layers`` holds (name, (n, width)), or nothing if it was not asked for."""
+    """What one run over ``n`` prompts gave.
 
-    logit_difference: Floats  # (scored,): of the prompts on which behaviour was measured
-    kl: Floats  # (scored,)
+    Attributes:
+        logit_difference, kl: (scored,), of the prompts that were scored; (0,) where their answers were asked for.
+        layers: (name, (n, width)) of each layer that is read, or nothing if it was not asked for.
+        answers: (scored, outputs, classes), class probabilities; None if they were not asked for. A language model has
+            one output, its next token.
+    """
+
+    logit_difference: Floats
+    kl: Floats
     layers: tuple[tuple[str, NDArray[Any]], ...] = ()
+    answers: Floats | None = None
 
     def behaviour(self, rows: NDArray[np.intp] | None = None) -> Behaviour:
         """Summarise over ``rows`` (all, if None)."""
@@ -127,7 +138,7 @@ class Fingerprint:
         grams: (N, m, m), one a *admitted* implementation, in order.
         clean_gram: (m, m), the unedited model.
         checks: the self-tests that ran.
-        settings: seed, finder, intervention, budgets and gates.
+        sampling: how the implementations were made.
         versions: of the package and the libraries that computed it.
     """
 
@@ -143,7 +154,7 @@ class Fingerprint:
     grams: Floats
     clean_gram: Floats
     checks: tuple[Check, ...]
-    settings: Mapping[str, Any]
+    sampling: Sampling
     versions: Mapping[str, str]
 
     def __post_init__(self) -> None:
@@ -206,8 +217,10 @@ class Fingerprint:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of all fields."""
-        return digest(*(getattr(self, f.name) for f in dataclasses.fields(self)))
+        """SHA-256 of all fields; of the sampling only what was in force, not which of it the caller named."""
+        parts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        parts["sampling"] = dataclasses.replace(self.sampling, given=None)
+        return digest(*parts.values())
 
     def take(self, rows: NDArray[np.intp], name: str) -> Fingerprint:
         """Return a fingerprint with only the admitted implementations at ``rows``, under another name (a control)."""
@@ -220,19 +233,31 @@ class Fingerprint:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write one safetensors file, atomically; return its path."""
-        from congruity.store import fingerprints as store
+        """Write one safetensors file, atomically; return its path. Equal fingerprints give equal bytes.
 
-        return store.save(self, Path(path))
+        Raises:
+            StoreError: another suffix, no space, or a folder that cannot be written.
+        """
+        return FORMAT.write(self, Path(path))
 
     @classmethod
     def load(cls, path: str | Path) -> Fingerprint:
-        """Read a file that `save` wrote; raise `StoreError` if it is truncated, edited or of another schema."""
-        from congruity.store import fingerprints as store
+        """Read and check a file that `save` wrote, of schema 2 or later.
 
-        return store.load(Path(path))
+        Raises:
+            StoreError: no such file, not a safetensors file, truncated, edited, of another schema, or no fingerprint.
+        """
+        return FORMAT.read(Path(path))
 
 
+FORMAT = Format(
+    "fingerprint",
+    Fingerprint,
+    schema=SCHEMA_VERSION,
+    remedy="make {} again",
+    shared={"sites": Site},
+    older={2: from_schema_2},
+)
 MIN_ACCURACY = 0.75
 
 

@@ -1,14 +1,16 @@
-"""How implementations are sampled: behavioural strength, and the limits inside which behaviour counts as kept."""
+"""How implementations are sampled: behavioural strength, behaviour tolerance, and the record of what was asked for."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
+from congruity._base.digest import plain
 from congruity.errors import InputError
 from congruity.values.circuit import Behaviour
 
@@ -100,6 +102,92 @@ class Budget:
     def kls(self) -> tuple[float, ...]:
         """All targets, the reference first."""
         return self.kl if isinstance(self.kl, tuple) else (self.kl,)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A finder or an intervention as data: its name, and its parameters as JSON data (None: not recorded)."""
+
+    name: str
+    parameters: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", None if self.parameters is None else plain(self.parameters))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Record of how the implementations of one fingerprint were made: the values in force, and what was not reached.
+
+    None means that a value was not recorded, as by earlier versions, or that it does not apply: edits that were given
+    have no budget.
+
+    Attributes:
+        source: "edits" of activations, or "weights" that were changed.
+        finder: what ranked the sites.
+        interventions: what edits write; the first found the circuit and is the reference.
+        n, seed: admitted implementations asked for of each stratum; seed of every random stream.
+        budget, gates: behavioural strength, and behaviour tolerance.
+        min_accuracy: accuracy from which a model counts as capable of the task.
+        circuit: digest of a circuit that was given instead of found.
+        edits_of: digest of the fingerprint, or of the edits, that were made again instead of drawn.
+        unreached: a sentence for each strength that no edit reaches.
+        skipped: by stratum and number of the draw, the sites that would have jumped over the strength.
+        given: names of the options that the caller passed, whose values are above; all others are defaults. It is no
+            part of the digest: what is in force decides what a fingerprint is. None: not recorded.
+    """
+
+    source: Literal["edits", "weights"] = "edits"
+    finder: Method | None = None
+    interventions: tuple[Method, ...] = ()
+    n: int | None = None
+    seed: int | None = None
+    budget: Budget | None = None
+    gates: Gates | None = None
+    min_accuracy: float | None = None
+    circuit: str | None = None
+    edits_of: str | None = None
+    unreached: tuple[str, ...] = ()
+    skipped: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    given: tuple[str, ...] | None = field(default=None, compare=False)
+
+    @property
+    def strength_rule(self) -> dict[str, Any]:
+        """The rule that sets the strength: the budget without its targets, and without what the rule does not use."""
+        if self.budget is None:
+            return {}
+        unused = {"kl", "max_draws"} | ({"share"} if self.budget.by == "number" or self.source == "weights" else set())
+        return {key: value for key, value in dataclasses.asdict(self.budget).items() if key not in unused}
+
+    def intervention_parameters(self, intervention: str) -> Mapping[str, Any] | None:
+        """Return the parameters of the intervention of that name; None where they were not recorded."""
+        return next((one.parameters for one in self.interventions if one.name == intervention), None)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the record as flat JSON data, as reports and ``--json`` show it; what was not recorded is left out."""
+        known = {one.name: one.parameters for one in self.interventions if one.parameters is not None}
+        budget = {} if self.budget is None else dataclasses.asdict(self.budget) | {"kl": list(self.budget.kls)}
+        if self.source == "weights":  # no pool to take a share of
+            budget = {key: value for key, value in budget.items() if key in ("kl", "tolerance", "by")}
+        data = {
+            "source": self.source,
+            "finder": None if self.finder is None else self.finder.name,
+            "finder_parameters": None if self.finder is None else self.finder.parameters,
+            "intervention": [one.name for one in self.interventions],
+            "intervention_parameters": known or None,
+            "n": self.n,
+            "seed": self.seed,
+            "budget": budget,
+            "gates": None if self.gates is None else dataclasses.asdict(self.gates),
+            "min_accuracy": self.min_accuracy,
+            "circuit": self.circuit,
+            "edits_of": self.edits_of,
+            "unreached": list(self.unreached),
+            "skipped": {kind: {str(i): list(sites) for i, sites in draws.items()}
+                        for kind, draws in self.skipped.items()},
+            "given": None if self.given is None else list(self.given),
+        }  # fmt: skip
+        return {key: value for key, value in data.items() if value is not None}
 
 
 def _number(value: object) -> object:

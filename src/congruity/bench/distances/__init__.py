@@ -1,1 +1,1 @@
-"""The benchmark of the distances."""
+"""Benchmark of the distances: seconds, certificates, other packages, devices."""

@@ -1,4 +1,4 @@
-"""Distances: speed on one core against what people run today, and how good the certificates are."""
+"""Benchmark of the distances: seconds on one core against scikit-learn, and the widths of the certificates."""
 
 from __future__ import annotations
 
@@ -9,31 +9,27 @@ from typing import Any
 import numpy as np
 
 from congruity._base.arrays import Floats
-from congruity._base.engine import each, one_blas_thread
-from congruity._base.gram import standard_gram
+from congruity._base.engine import one_blas_thread
 from congruity._base.optional import require
 from congruity._base.progress import Progress
 from congruity._base.streams import stream
 from congruity.bench.distances import devices, peers
 from congruity.comparison import arrays as measure
-from congruity.distances import Ridge, Spectral, cascade
-from congruity.inference import estimate
+from congruity.distances import Ridge
 
 _TOLERANCE = 1e-3
 
 
 def run(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
-    """Measure on one core; ``small`` is for tests: the same code in seconds, and numbers that mean nothing."""
+    """Return the numbers of the benchmark, on one core; ``small`` runs the same code on sizes that mean nothing."""
     with one_blas_thread():
         count, samples, features = (4, 60, 300) if small else (40, 1000, 9984)
         ridge = _ridge(seed, count, samples, features, progress)
         sizes = (30, 60) if small else (200, 1000)
         spectral = [_spectral(seed, m, 3 * m, progress) for m in sizes]
-        compared = _cascade(seed, *((4, 24) if small else (20, 200)), progress)
     with_others = peers.measure(seed, small, progress) | devices.compared(seed, small, progress)
     return (
         ridge
-        | compared
         | with_others
         | {
             "spectral_tolerance": _TOLERANCE,
@@ -41,7 +37,7 @@ def run(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
             "spectral_seconds_1000": spectral[1]["seconds"],
             "spectral_by_data": {str(m): s["by_data"] for m, s in zip(sizes, spectral, strict=True)},
             "spectral_worst_relative_gap": max(s["worst_gap"] for s in spectral),
-            "device": "cpu, one thread (cascade: one process a core)",
+            "device": "cpu, one thread",
         }
     )
 
@@ -50,7 +46,7 @@ def run(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
 
 
 def _ridge(seed: int, count: int, samples: int, features: int, progress: Progress) -> dict[str, Any]:
-    """All ordered pairs by ridge, Gram matrices included, against a loop of scikit-learn's RidgeCV over pairs."""
+    """Return seconds for all ordered pairs by `Ridge`, Gram matrices included, against a loop of RidgeCV over pairs."""
     making = 0.0
 
     def representations() -> Iterator[Floats]:
@@ -89,7 +85,7 @@ def _ridge(seed: int, count: int, samples: int, features: int, progress: Progres
 
 
 def _implementation(seed: int, k: int, samples: int, features: int) -> Floats:
-    """A representation whose spectrum falls as those of language models do, sharing a third of its variance."""
+    """Return a representation with a falling spectrum, as language models have, and a third of its variance shared."""
     shared = stream(seed, "bench shared", samples).standard_normal((samples, samples // 2))
     rng = stream(seed, "bench", k, samples)
     scales = np.arange(1, samples // 2 + 1) ** -0.5
@@ -99,7 +95,7 @@ def _implementation(seed: int, k: int, samples: int, features: int) -> Floats:
 
 
 def _sklearn(x: Floats, y: Floats) -> float:
-    """One minus the held-out R^2 (around the training mean) from features, the penalty by RidgeCV's leave-one-out."""
+    """Return 1 - held-out R^2 (around the training mean) from features, with the penalty that RidgeCV chooses."""
     linear = require("sklearn.linear_model", "scikit-learn", "timing the alternative")
     ridge = Ridge()
     train, test = ridge.split(len(x))
@@ -113,7 +109,7 @@ def _sklearn(x: Floats, y: Floats) -> float:
 
 
 def _spectral(seed: int, samples: int, features: int, progress: Progress) -> dict[str, Any]:
-    """Seconds a direction, both solved to the tolerance, on four kinds of data; and the widest bracket left."""
+    """Return seconds a direction of d_repr at the tolerance, on four kinds of data, and the widest bracket."""
     by_data, gaps = {}, []
     kinds = _kinds(seed, samples, features)
     for done, (name, x, y) in enumerate(kinds):
@@ -124,36 +120,6 @@ def _spectral(seed: int, samples: int, features: int, progress: Progress) -> dic
         gaps += [(upper - lower) / upper for _, lower, upper in found.directions if upper > 0]
     progress(f"d_repr, {samples} samples", len(kinds), len(kinds))
     return {"seconds": max(by_data.values()), "by_data": by_data, "worst_gap": float(max(gaps))}
-
-
-def _cascade(seed: int, n: int, samples: int, progress: Progress) -> dict[str, Any]:
-    """Solves for all comparisons of two overlapping groups of ``n``, against solving every distance.
-
-    Two related networks; their implementations are noisy copies, from weak to strong noise, so distances within a side
-    and across overlap over their whole range. Both ways run in one process a core.
-    """
-    rng = stream(seed, "bench cascade", samples)
-    scales = np.arange(1, 2 * samples + 1) ** -0.7
-    first = rng.standard_normal((samples, len(scales))) * scales
-    bases = [first, first + 0.3 * rng.standard_normal(first.shape) * scales]
-    strengths = np.geomspace(0.02, 0.8, n)
-    reprs = [base + strength * rng.standard_normal(first.shape) * scales for base in bases for strength in strengths]
-    side, names = ["a"] * n + ["b"] * n, tuple(str(k) for k in range(2 * n))
-    grams = np.stack([standard_gram(h @ h.T) for h in reprs])
-    each(abs, range(200), where="processes")  # starts the workers, which both use
-    start = time.perf_counter()
-    quick = cascade.decide(grams, names, side, tol=_TOLERANCE, progress=progress)
-    middle = time.perf_counter()
-    full = Spectral(tol=_TOLERANCE).table(grams, names, progress=progress)
-    end = time.perf_counter()
-    return {
-        "cascade_solve_ratio": full.parameters["solves"] / max(1, quick.parameters["solves"]),
-        "cascade_iteration_ratio": full.parameters["iterations"] / max(1, quick.parameters["iterations"]),
-        "cascade_seconds": middle - start,
-        "cascade_seconds_solving_all": end - middle,
-        "cascade_same_p": estimate(quick, side).p_within == estimate(full, side).p_within,
-        "cascade_counts": quick.parameters,
-    }
 
 
 def _kinds(seed: int, samples: int, features: int) -> list[tuple[str, Floats, Floats]]:

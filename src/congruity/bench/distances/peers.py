@@ -1,4 +1,4 @@
-"""Distances against other packages: the same numbers, and the ratio of seconds, on one core of the same machine."""
+"""Distances against other packages: largest difference of values and ratio of seconds, on one core."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Peer(NamedTuple):
 
 
 def measure(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
-    """Compare with every peer that is installed, Gram matrices included; ``small`` is for tests: times mean nothing."""
+    """Return a row for each installed package, Gram matrices included; the times of ``small`` mean nothing."""
     count, samples, features = (4, 30, 60) if small else (20, 200, 2000)
     reprs = _representations(seed, count, samples, features)
     rows, missing = [], {}
@@ -66,7 +66,7 @@ def _row(peer: _Run, distance: Distance, reprs: list[Floats]) -> dict[str, Any]:
 
 
 def _timed(run: _Run, reprs: list[Floats]) -> tuple[dict[tuple[int, int], float], float]:
-    """Return what was found, and the seconds for all pairs; what comes before the first pair is counted once."""
+    """Return the distances by pair, and the seconds for all pairs; the time before the first pair is counted once."""
     _ = list(run([x[:10, :20] for x in reprs[:3]]))
     runs: list[float] = []
     while not runs or (len(runs) < 3 and runs[0] < _QUICK_SECONDS):
@@ -86,7 +86,7 @@ def _upper(table: Floats) -> _Values:
 
 
 def _representations(seed: int, count: int, samples: int, features: int) -> list[Floats]:
-    """Full rank, falling spectra, half of the variance shared, and means that are not 0."""
+    """Return representations of full rank with falling spectra, half of the variance shared, and means other than 0."""
     scales = np.arange(1, samples + 1) ** -0.5
     shared = stream(seed, "bench peers").standard_normal((samples, samples))
     made = []
@@ -99,7 +99,7 @@ def _representations(seed: int, count: int, samples: int, features: int) -> list
 
 @contextmanager
 def _one_core() -> Iterator[None]:
-    """One thread for NumPy and PyTorch, and one core for threads that are started meanwhile, as by Procrustes."""
+    """Return a context with one thread for NumPy and PyTorch, and one core for all threads started in it."""
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
     pin = getattr(os, "sched_setaffinity", lambda process, cores: None)
     with threadpool_limits(1), ExitStack() as afterwards:

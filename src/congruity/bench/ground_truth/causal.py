@@ -1,11 +1,11 @@
-"""Networks that nobody trained or compiled: causal models written into a residual stream, where measures should fail.
+"""Written networks of the ground-truth benchmark: causal models in random directions of a residual stream.
 
-Each variable of a causal model has a random direction for each of its values (or one, for a real number) and one share
-of the variance, and the stream after layer l holds those of all variables up to l. The number of layers and the size of
-the whole are random. Swaps are interchanges of single variables ("nodes") and of all of a kind ("parts").
+Each value of a variable has a random direction (a real number has one), and each variable the same share of the
+variance. The stream after layer l is the sum over the variables up to l. The number of layers and the scale are random.
+Responses are recorded of interchanges of single variables ("nodes") and of all variables of a kind ("parts").
 
     copies   chain x -> a -> b, fork x -> a and x -> b, and chain x -> b -> a, with outputs a, b and x: every variable
-             has the same value on every input, whatever causes what. Nothing that only watches can tell them apart.
+             has the same value on every input. No measure of representations can tell these algorithms apart.
     clock    (a + b) mod 31 by turning: the products of the sines and cosines of a and b, frequency by frequency
     pizza    the same by averaging: (cos wa + cos wb) / 2, (sin wa + sin wb) / 2, times |cos(w (a - b) / 2)|
              With few random frequencies of 15, linear similarity follows the frequencies and not the algorithm.
@@ -35,7 +35,7 @@ _WIDTH = 64
 
 
 def regimes(seed: int, small: bool) -> dict[str, Make]:
-    """Return what makes the networks of each regime."""
+    """Return the regimes by name; each yields its networks by ``make("choose" or "report", progress)``."""
     few, every = functools.partial(_frequencies, count=4), functools.partial(_frequencies, count=15)
     found: dict[str, Make] = {
         "chain and fork": functools.partial(_made, "copies", _COPIES, seed, small),
@@ -69,7 +69,7 @@ def _written(
     inputs: np.random.Generator,
     random: np.random.Generator,
 ) -> Network:
-    """Write a causal model into a residual stream of random directions, variables in their order, a few a layer."""
+    """Return a causal model as a network: its variables in random directions, in topological order, a few a layer."""
     drawn = {x: inputs.integers(len(allowed or ()), size=_INPUTS + _PAIRS) for x, allowed in model.inputs.items()}
     solved = model.solve({x: v[:_INPUTS] for x, v in drawn.items()})
     source = model.solve({x: v[_INPUTS:] for x, v in drawn.items()})
@@ -96,7 +96,7 @@ def _written(
 
 
 def _moved(model: CausalModel, base: Mapping[str, Any], source: Mapping[str, Any], variables: Sequence[str]) -> Floats:
-    """Return the change of the answers when these variables are as on the source, (pairs * outputs * values,)."""
+    """Return the response to an interchange of ``variables``: change of the answers (pairs * outputs * values,)."""
     edited = _one_hot(model, model.solve(base, do={name: source[name] for name in variables}))
     return np.asarray(edited - _one_hot(model, model.solve(base))).reshape(-1)
 

@@ -1,9 +1,12 @@
-"""Networks for the ground-truth benchmark that were not trained: RASP programs compiled by Tracr, then disguised.
+"""Compiled networks of the ground-truth benchmark: RASP programs, compiled by Tracr and disguised.
 
-Each network is a disguise of its program of its own: rotation, order of heads and neurons, inert heads, neurons and
-whole blocks, which read nothing of the program. Depth and width are drawn from one range for all algorithms of a
-family. Inert parts carry ``loudness`` squared times the variance of the rest, over inputs, all layers and positions
-together; read in one place only, their share differs between algorithms. The dial is the loudness: 1, 3 and 10.
+A disguise keeps the function and changes the weights: a rotation of the residual stream, an order of heads and neurons,
+and inert heads, neurons and blocks, which read nothing of the program. Every network has a disguise of its own. Depth
+and width are drawn from one range for all algorithms of a family.
+
+The loudness l is the standard deviation of what inert parts write over that of the rest: inert parts carry l^2 times
+the variance of the rest, over inputs, layers and positions together (at a single layer the share differs between
+algorithms). The regimes are l = 1, 3 and 10.
 """
 
 from __future__ import annotations
@@ -25,12 +28,12 @@ from congruity.known.recorded import Make, Network
 LOUDNESS = (1.0, 3.0, 10.0)
 _SPARE = 4  # depth is drawn from the deepest program's to this much more
 _EXTRA = 16  # dimensions of inert parts
-_PAIRS = 32  # of those between which parts are swapped
+_PAIRS = 32  # base and source inputs of the interchanges
 _PADDING = 16  # width is drawn from the widest program's, inert parts included, to this much more
 
 
 def regimes(seed: int, small: bool) -> dict[str, Make]:
-    """Return what makes the networks of each regime: ``make("choose" or "report", progress)`` yields their parts."""
+    """Return the regimes by name; each yields its networks by ``make("choose" or "report", progress)``."""
     return {
         f"compiled, loudness {loudness:g}": functools.partial(_made, loudness, seed, small)
         for loudness in (LOUDNESS[:1] if small else LOUDNESS)
@@ -69,9 +72,10 @@ def _compiled(family: str, algorithm: str, n: int) -> Any:
 
 
 def _disguise(weights: Any, make: dict[str, int], loudness: float, tokens: NDArray[np.int64]) -> Any:
-    """Return a disguise whose inert parts carry ``loudness`` squared of the others' variance.
+    """Return a disguise whose inert parts carry ``loudness`` squared times the variance of the others.
 
-    What inert parts write is proportional to their scale and orthogonal to everything else, so that two runs give it.
+    Inert parts write in proportion to their scale, orthogonally to everything else. Two runs, at scales 0 and 1, give
+    both variances, and so the scale.
     """
     module = require("congruity.known.networks.compiled", "congruity[models]", "compiled networks")
 

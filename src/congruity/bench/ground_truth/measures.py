@@ -1,4 +1,7 @@
-"""The measures that face the ground-truth benchmark: of representations, of swaps, from outside, and nuisances."""
+"""Measures of the ground-truth benchmark.
+
+Distances of representations, distances of responses to interchanges ("swaps"), plug-ins, and nuisance measures.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ import numpy as np
 
 from congruity import distances
 from congruity._base.arrays import Floats
-from congruity.comparison import arrays as measure
+from congruity.comparison.arrays import pairwise
 from congruity.errors import InputError
-from congruity.known import response_distance as swaps
+from congruity.known import response_distance
 from congruity.known.recorded import READINGS, Network, Reading
 
 Measure = Callable[[Floats, Floats], float]
@@ -23,41 +26,49 @@ _ONCE: tuple[Reading, ...] = (("whole network",),)
 
 @dataclass(frozen=True)
 class Entry:
-    """A measure: (networks, reading) -> their distances, and the readings among which it chooses."""
+    """A measure of the benchmark.
+
+    Attributes:
+        table: (networks, reading) -> distances (N, N).
+        readings: among which the measure chooses.
+    """
 
     table: Table
     readings: tuple[Reading, ...] = READINGS
 
 
-def facing(networks: Sequence[Network], entries: Mapping[str, Measure], *, fast: bool) -> dict[str, Entry]:
-    """Return the measures that these networks have what it takes for; ``fast`` leaves out what takes minutes.
+def applicable(networks: Sequence[Network], plugins: Mapping[str, Measure], *, fast: bool) -> dict[str, Entry]:
+    """Return the measures whose inputs were all recorded of the networks, plug-ins first.
+
+    Args:
+        networks: that choose and that report.
+        plugins: measures of a user's own, by name.
+        fast: leave out the measures that take minutes.
 
     Raises:
-        InputError: an entry has the name of a measure that is there.
+        InputError: a plug-in has the name of another measure.
     """
     names = ("ridge", "procrustes", "cka", "rsa", "svcca", "spectral")[: -1 if fast else None]
     readings = networks[0].readings
-    for name in entries:
+    for name in plugins:
         if name in {*names, "swaps", RECIPE_ROW} or name.startswith("nuisance: "):
             raise InputError(f"a measure is named {name!r} already; give yours another name")
-    found = {name: Entry(entered(name, fn), readings) for name, fn in entries.items()}  # first: they are what may fail
+    found = {name: Entry(from_function(name, fn), readings) for name, fn in plugins.items()}  # first, as they may fail
     found |= {name: Entry(built_in(name), readings) for name in names}
     if "spectral" in found and len(readings) > 3:
         found["spectral"] = Entry(built_in("spectral"), readings[::4])  # minutes each
-    swapped = tuple(name for name in ("nodes", "parts") if all(name in network.responses for network in networks))
-    by_swaps = tuple((name,) for name in swapped)
-    if swapped:
-        found["swaps"] = Entry(
-            lambda those, reading: swaps.distances([n.responses[reading[0]] for n in those]), by_swaps
-        )
+    recorded = tuple((name,) for name in ("nodes", "parts") if all(name in one.responses for one in networks))
+    if recorded:
+        found["swaps"] = Entry(_between_responses, recorded)
     found |= {f"nuisance: {name}": Entry(nuisance(read), readings) for name, read in NUISANCES.items()}
     if not all(len(network.states) for network in networks):
         del found["nuisance: variance over depth"]
-    if swapped:
-        found["nuisance: sizes of effects"] = Entry(
-            nuisance(lambda n, at: swaps.sizes(n.responses[at[0]], 24)), by_swaps
-        )
-        found["nuisance: active parts"] = Entry(nuisance(lambda n, at: swaps.active(n.responses[at[0]])), by_swaps)
+    if recorded:
+        sizes, active = (nuisance(read) for read in (_sizes_of_effects, _active_parts))
+        found |= {
+            "nuisance: sizes of effects": Entry(sizes, recorded),
+            "nuisance: active parts": Entry(active, recorded),
+        }
     if all(network.answers is not None for network in networks):
         found["nuisance: answers"] = Entry(nuisance(lambda n, at: np.asarray(n.answers).ravel()), _ONCE)
     if all(network.layout is not None for network in networks):
@@ -65,12 +76,24 @@ def facing(networks: Sequence[Network], entries: Mapping[str, Measure], *, fast:
     return found
 
 
+def _between_responses(networks: Sequence[Network], reading: Reading) -> Floats:
+    return response_distance.distances([network.responses[reading[0]] for network in networks])
+
+
+def _sizes_of_effects(network: Network, reading: Reading) -> Floats:
+    return response_distance.sizes(network.responses[reading[0]], 24)
+
+
+def _active_parts(network: Network, reading: Reading) -> Floats:
+    return response_distance.active(network.responses[reading[0]])
+
+
 def built_in(name: str) -> Table:
-    """Return one of our distances as a measure of representations."""
-    distance = distances.Spectral(tol=0.05) if name == "spectral" else distances.chosen(name)  # as fine takes hours
+    """Return a registered distance as a measure of representations."""
+    distance = distances.chosen(distances.Spectral(tol=0.05) if name == "spectral" else name)  # finer takes hours
 
     def table(networks: Sequence[Network], reading: Reading) -> Floats:
-        found = measure.pairwise((_gram(network, reading) for network in networks), distance, gram=True)
+        found = pairwise((_gram(network, reading) for network in networks), distance, gram=True)
         return np.asarray(found.values)
 
     return table
@@ -84,8 +107,8 @@ def _centred(network: Network, reading: Reading) -> list[Floats]:
     return [part - part.mean(axis=0) for part in network.read(reading[0], reading[1])]
 
 
-def entered(name: str, fn: Measure) -> Table:
-    """Return a measure made of a dissimilarity of two representations, (samples, features) each."""
+def from_function(name: str, fn: Measure) -> Table:
+    """Return a plug-in, a dissimilarity of two representations (samples, features), as a measure."""
 
     def table(networks: Sequence[Network], reading: Reading) -> Floats:
         reprs = [np.concatenate(_centred(network, reading), axis=1) for network in networks]
@@ -119,7 +142,7 @@ def _sizes(network: Network, reading: Reading) -> Floats:
 
 
 def _over_depth(network: Network, reading: Reading) -> Floats:
-    """Return the share of the variance in the layers up to each fifth of the depth."""
+    """Return the share (4,) of the variance in the layers up to each fifth of the depth."""
     found = [float(np.square(part).sum()) for part in _centred(network, ("all layers", reading[1]))]
     share = np.cumsum(found) / np.sum(found)
     return np.asarray(np.interp(np.linspace(0.2, 0.8, 4), np.linspace(0, 1, len(share)), share))
@@ -135,7 +158,7 @@ NUISANCES: dict[str, Callable[[Network, Reading], Floats]] = {
 
 
 def nuisance(read: Callable[[Network, Reading], Floats]) -> Table:
-    """Return the distance between some numbers read from each network."""
+    """Return the Euclidean distance between the numbers that ``read`` gives of each network, as a measure."""
 
     def table(networks: Sequence[Network], reading: Reading) -> Floats:
         values = np.stack([read(network, reading) for network in networks])

@@ -1,11 +1,11 @@
-"""Measures of outsiders, named on the command line: ``fn(X, Y) -> float`` for (samples, features) of the same samples.
+"""Measures of a user's own, by name: ``fn(X, Y) -> float`` of two representations (samples, features).
 
     mine.py:distance                 a function in a file
     package.module:distance          a function in an installed package
     similarity:measure/netrep/...    a measure of the similarity-repository, by its identifier
 
-A dissimilarity: smaller is closer. A leading ``-`` takes the negative of a similarity; the similarity-repository has
-both kinds, which their names do not always tell apart.
+A measure is a dissimilarity: smaller is closer. A leading ``-`` takes the negative of a similarity. The
+similarity-repository has both kinds, and a name does not always say which.
 
 Source: Cloos et al. 2024, A framework for standardizing similarity measures (``similarity.make(identifier)(X, Y)``).
 """

@@ -1,6 +1,6 @@
-"""Judge a table of distances between networks whose algorithm is known: areas, intervals, errors, structure.
+"""Scores of a measure on networks whose algorithm is known: AUROCs with intervals, errors, mean distances.
 
-What each figure means and how it is chosen stands in `congruity.bench.ground_truth.benchmark`.
+`congruity.bench.ground_truth.benchmark` defines every figure, and how a reading is chosen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 from congruity._base.arrays import Floats
 from congruity._base.streams import stream
 from congruity.bench.ground_truth.measures import Entry
-from congruity.inference import edge_guard, estimate
+from congruity.comparison.estimate import estimate
+from congruity.inference import edge_guard
+from congruity.inference.bootstrap import weighted_p
+from congruity.inference.design import Design
+from congruity.inference.ranks import mann_whitney
 from congruity.known.recorded import Network, Reading
 
 _GROUP = 6
@@ -23,7 +27,7 @@ _DIVISIONS = 10
 
 
 def lacking(choose: Sequence[Network], report: Sequence[Network], small: bool) -> tuple[str, ...]:
-    """Return the algorithms of which too few networks are left to be judged: no group of its size to report."""
+    """Return the algorithms with too few networks: fewer than two to choose, or fewer than two groups to report."""
     least = 2 if small else _GROUP - 1
     found = []
     for one in dict.fromkeys(map(label, (*choose, *report))):
@@ -34,31 +38,30 @@ def lacking(choose: Sequence[Network], report: Sequence[Network], small: bool) -
 
 
 def label(network: Network) -> str:
-    """Return family and algorithm of a network."""
+    """Return the label of a network, FAMILY/ALGORITHM."""
     return f"{network.family}/{network.algorithm}"
 
 
-def judged(entry: Entry, choose: Sequence[Network], report: Sequence[Network], small: bool) -> dict[str, Any]:
-    """Choose the reading on some networks, and report on others."""
+def scored(entry: Entry, choose: Sequence[Network], report: Sequence[Network], small: bool) -> dict[str, Any]:
+    """Return the figures of a measure at the reading with the best pair AUROC on the networks that choose."""
     found = {}
     for reading in entry.readings[:: 4 if small else 1]:
-        values, pairs = _listed(_tabled(entry, choose, reading), choose)
-        found[reading] = _auroc(values, pairs)
+        found[reading] = pair_auroc(tabled(entry, choose, reading), choose)
     best = max(found, key=lambda reading: found[reading])
-    return judged_at(best, entry, choose, report, small)
+    return scored_at(best, entry, choose, report, small)
 
 
-def judged_at(
+def scored_at(
     reading: Reading, entry: Entry, choose: Sequence[Network], report: Sequence[Network], small: bool
 ) -> dict[str, Any]:
-    """Report one reading, with its pair AUROC on the networks that choose."""
-    chosen_at = _auroc(*_listed(_tabled(entry, choose, reading), choose))
-    row = _row(_tabled(entry, report, reading), report, small)
+    """Return the figures of a measure at one reading, and its pair AUROC on the networks that choose."""
+    chosen_at = pair_auroc(tabled(entry, choose, reading), choose)
+    row = figures(tabled(entry, report, reading), report, small)
     return {"reading": " / ".join(reading), "chosen_at": chosen_at} | row
 
 
-def _tabled(entry: Entry, networks: Sequence[Network], reading: Reading) -> Floats:
-    """Fill (N, N) family by family; pairs across families are NaN and never used."""
+def tabled(entry: Entry, networks: Sequence[Network], reading: Reading) -> Floats:
+    """Return the distances (N, N) within each family; NaN across families, which no figure reads."""
     result = np.full((len(networks), len(networks)), np.nan)
     for family in dict.fromkeys(network.family for network in networks):
         rows = [i for i, network in enumerate(networks) if network.family == family]
@@ -67,7 +70,13 @@ def _tabled(entry: Entry, networks: Sequence[Network], reading: Reading) -> Floa
 
 
 class _Pairs(NamedTuple):
-    """Pairs of networks, or of groups: their family, and whether both are of one algorithm."""
+    """Pairs of networks, or of groups.
+
+    Attributes:
+        family: of each pair.
+        same: whether both are of one algorithm.
+        rows, columns: indices of both networks.
+    """
 
     family: NDArray[Any]
     same: NDArray[np.bool_]
@@ -75,31 +84,31 @@ class _Pairs(NamedTuple):
     columns: NDArray[np.intp]
 
 
-def _row(table: Floats, networks: Sequence[Network], small: bool, *, groups_of: int | None = None) -> dict[str, Any]:
-    """Return all figures of one table, the areas with intervals over networks."""
-    size = groups_of or group(small)
+def figures(table: Floats, networks: Sequence[Network], small: bool, *, groups_of: int | None = None) -> dict[str, Any]:
+    """Return all figures of one table (N, N) of distances."""
+    size = groups_of or group_size(small)
     groups = _groups(networks, size)
-    compared = _compared(networks)
+    compared = compared_pairs(networks)
     both = [(a, b) for a, b in itertools.combinations(groups, 2) if compared[np.ix_(a, b)].any()]
     family = np.array([networks[a[0]].family for a, _ in both])
     same = np.array([networks[a[0]].algorithm == networks[b[0]].algorithm for a, b in both])
     of_groups = _Pairs(family, same, *np.zeros((2, len(both)), dtype=np.intp))
     draws = np.concatenate([np.ones((1, len(networks))), 1 - np.eye(len(networks))])  # all, then each left out
-    closeness = np.stack([congruities(table, a, b, draws) for a, b in both])  # (pairs, 1 + networks)
+    scores = np.stack([congruities(table, a, b, draws) for a, b in both])  # (pairs, 1 + networks)
     between = np.stack([_mean_between(table, a, b, draws) for a, b in both])
     values, pairs = _listed(table, networks)
     kept = draws[:, pairs.rows] * draws[:, pairs.columns]
     missed = [not _different(table, networks, a, b) for (a, b), alike in zip(both, same, strict=True) if not alike]
     return {
-        **_figure("group_auroc", "", [_auroc(-column, of_groups) for column in closeness.T], groups),
+        **_figure("group_auroc", "", [_auroc(-column, of_groups) for column in scores.T], groups),
         **_figure("pair_auroc", "pair_", [_auroc(values, pairs, w) for w in kept], groups),
         **_figure("mean_auroc", "mean_", [_auroc(column, of_groups) for column in between.T], groups),
         "false_alarm": _false_alarms(table, networks, size, 1 if small else _DIVISIONS),
         "missed": float(np.mean(missed)),
         "groups": [int(same.sum()), int((~same).sum())],
         "congruity": {
-            "same": np.round(closeness[same, 0], 4).tolist(),
-            "different": np.round(closeness[~same, 0], 4).tolist(),
+            "same": np.round(scores[same, 0], 4).tolist(),
+            "different": np.round(scores[~same, 0], 4).tolist(),
         },
         **_hard(values, pairs, kept, networks, groups),
         "structure": _structure(table, networks),
@@ -107,9 +116,9 @@ def _row(table: Floats, networks: Sequence[Network], small: bool, *, groups_of: 
 
 
 def _false_alarms(table: Floats, networks: Sequence[Network], size: int, divisions: int) -> float:
-    """Return how often groups of one algorithm are called different, over random divisions of its networks."""
-    found: dict[tuple[int, ...], bool] = {}  # the same two groups are judged once
-    compared = _compared(networks)
+    """Return the share of pairs of groups of one algorithm called "different", over random divisions into groups."""
+    found: dict[tuple[int, ...], bool] = {}  # by the networks of both groups: the same two are estimated once
+    compared = compared_pairs(networks)
     for number in range(divisions):
         order = stream(number, "bench ground truth", "divisions").permutation(len(networks))
         for a, b in itertools.combinations(_groups([networks[i] for i in order], size), 2):
@@ -120,10 +129,11 @@ def _false_alarms(table: Floats, networks: Sequence[Network], size: int, divisio
     return float(np.mean(list(found.values())))
 
 
-def _compared(networks: Sequence[Network]) -> NDArray[np.bool_]:
-    """Return (N, N), true for pairs that count: of one family, not of one job; mimics with their own kind and target.
+def compared_pairs(networks: Sequence[Network]) -> NDArray[np.bool_]:
+    """Return (N, N) truth values: which pairs are compared.
 
-    Where there are mimics, only they are at stake: one counts with others of its algorithm, and with its target.
+    Both networks are of one family and were not trained together (``job``). Where there are mimics, only their pairs
+    with plain networks are compared: with networks of the mimic's algorithm, and with its target.
     """
     family, algorithm, job, name, target = (
         np.array([getattr(n, key) for n in networks]) for key in ("family", "algorithm", "job", "name", "target")
@@ -139,10 +149,11 @@ def _compared(networks: Sequence[Network]) -> NDArray[np.bool_]:
 def _hard(
     values: Floats, pairs: _Pairs, weights: Floats, networks: Sequence[Network], groups: Sequence[Sequence[int]]
 ) -> dict[str, float]:
-    """Return the pair AUROC of pairs whose layouts say the contrary of their algorithms; nothing without layouts.
+    """Return the AUROC of the hard pairs, of which layouts and algorithms disagree; nothing without layouts.
 
-    Same algorithm and layouts farther apart than three quarters of such pairs, against different algorithms and layouts
-    nearer than three quarters; only pairs whose numbers of laid out variables differ by one at most.
+    A pair of one algorithm is hard where its layouts are at least as far apart as in three quarters of such pairs. A
+    pair of two algorithms is hard where its layouts are at most as far apart as in a quarter of such pairs. The numbers
+    of variables in the layouts of a pair differ by one at most.
     """
     layouts = [network.layout for network in networks]
     if any(layout is None for layout in layouts):
@@ -163,7 +174,7 @@ def _hard(
 
 
 def _structure(table: Floats, networks: Sequence[Network]) -> dict[str, Any]:
-    """Return the mean distance between networks of any two algorithms of a family, a network's with itself left out."""
+    """Return the mean distance between networks of each two algorithms of a family, without a network and itself."""
     found = {}
     for family in dict.fromkeys(network.family for network in networks):
         rows: dict[str, list[int]] = {}
@@ -180,7 +191,9 @@ def _structure(table: Floats, networks: Sequence[Network]) -> dict[str, Any]:
 
 
 def _figure(name: str, prefix: str, values: Sequence[float], groups: Sequence[Sequence[int]]) -> dict[str, float]:
-    """Return an area with its 95 % interval by the jackknife; ``values`` is that of all networks, then each left out.
+    """Return an area with its 95 % interval by the jackknife over networks.
+
+    ``values`` has the area of all networks first, and then the area with each network left out.
 
     se^2 = sum over groups of (n - 1) / n * sum over its n networks of (left out - their mean)^2. Near 0 and 1, where
     leaving out changes nothing, the interval is at least that of Clopper and Pearson with networks as units.
@@ -193,15 +206,16 @@ def _figure(name: str, prefix: str, values: Sequence[float], groups: Sequence[Se
     return {name: values[0], f"{prefix}low": min(ends), f"{prefix}high": max(ends)}
 
 
-def group(small: bool) -> int:
-    """Return how many networks a group has, about."""
+def group_size(small: bool) -> int:
+    """Return about how many networks a group has."""
     return 2 if small else _GROUP
 
 
 def _groups(networks: Sequence[Network], size: int) -> list[list[int]]:
-    """Return groups of networks of one algorithm, about ``size`` each, two at least; neighbours in different ones.
+    """Return groups of networks of one algorithm, at least two an algorithm, of about ``size`` networks each.
 
-    Where there are mimics, they are a group, and so are the plain networks of an algorithm.
+    Networks are dealt to the groups in turn. Where there are mimics, the mimics of an algorithm are one group and its
+    plain networks another.
     """
     attack = any(network.target for network in networks)
     labels = [(network.family, network.algorithm, bool(network.target)) for network in networks]
@@ -214,20 +228,28 @@ def _groups(networks: Sequence[Network], size: int) -> list[list[int]]:
 
 
 def congruities(table: Floats, a: Sequence[int], b: Sequence[int], draws: NDArray[np.float64]) -> Floats:
-    """Return (B,) congruity between two groups, each network counted as often as its column of ``draws`` says.
+    """Return (B,) congruity C = 1 - |P1 + P2 - 1| between two groups of networks, in B weighted samples.
 
-    A triple of a network with itself is left out. NaN-free: where no triple is left, congruity is that of a coin, 1.
+    Args:
+        table: (N, N) distances.
+        a, b: indices of the networks of both groups.
+        draws: (B, N) weights of the networks, whole numbers. P1 or P2 is 1/2 where all of its triples weigh 0.
     """
-    total = np.zeros(len(draws))
-    for mine, other in ((a, b), (b, a)):
-        within, between = table[np.ix_(mine, mine)], table[np.ix_(other, mine)]  # [source, target]
-        closer = (within[:, None] < between[None]) + 0.5 * (within[:, None] == between[None])  # source, other, target
-        closer[np.arange(len(mine)), :, np.arange(len(mine))] = 0.0
-        own, others = draws[:, mine], draws[:, other]
-        wins = np.einsum("ri,rk,rj,ikj->r", own, others, own, closer, optimize=True)
-        triples = (own.sum(axis=1) ** 2 - (own**2).sum(axis=1)) * others.sum(axis=1)
-        total += np.divide(wins, triples, out=np.full(len(draws), 0.5), where=triples > 0)
-    return np.asarray(1 - np.abs(total - 1))
+    rows = [*a, *b]
+    n = (len(a), len(b))
+    groups = Design(
+        toward=np.ascontiguousarray(table[np.ix_(rows, rows)].T),
+        first=np.arange(len(rows)) < len(a),
+        unit=np.arange(len(rows)),
+        units=n,
+        swapped=False,
+        kind="independent",
+        sides=("a", "b"),
+        n=n,
+        n_bases=None,
+    )
+    p = weighted_p(groups, draws[:, rows])
+    return np.asarray(1 - np.abs(np.where(np.isnan(p), 0.5, p).sum(axis=1) - 1))
 
 
 def _mean_between(table: Floats, a: Sequence[int], b: Sequence[int], draws: NDArray[np.float64]) -> Floats:
@@ -244,27 +266,27 @@ def _different(table: Floats, networks: Sequence[Network], a: list[int], b: list
 
 
 def _listed(table: Floats, networks: Sequence[Network]) -> tuple[Floats, _Pairs]:
-    """Return the distances of all pairs that count."""
-    rows, columns = np.nonzero(np.triu(_compared(networks), 1))
+    """Return the distances of all pairs that are compared, each the mean of both directions, and the pairs."""
+    rows, columns = np.nonzero(np.triu(compared_pairs(networks), 1))
     family, algorithm = (np.array([getattr(n, key) for n in networks]) for key in ("family", "algorithm"))
     same = algorithm[rows] == algorithm[columns]
     return (table[rows, columns] + table[columns, rows]) / 2, _Pairs(family[rows], same, rows, columns)
 
 
+def pair_auroc(table: Floats, networks: Sequence[Network]) -> float:
+    """Return the pair AUROC: the chance that two networks of one algorithm are closer than two of different ones.
+
+    The chance is the mean over families, with ties counted half, over the pairs of `compared_pairs`.
+    """
+    return _auroc(*_listed(table, networks))
+
+
 def _auroc(distance: Floats, pairs: _Pairs, weights: Floats | None = None) -> float:
-    """Return the mean over families of `_area`."""
+    """Return the mean over families of P[a pair of one algorithm is closer than one of two], ties counted half."""
     weights = np.ones(len(distance)) if weights is None else weights
-    parts = [pairs.family == family for family in dict.fromkeys(pairs.family.tolist())]
-    return float(np.mean([_area(distance[part], pairs.same[part], weights[part]) for part in parts]))
-
-
-def _area(distance: Floats, same: NDArray[np.bool_], weights: Floats) -> float:
-    """Return the probability that a pair of one algorithm is closer than another; ties count half."""
-    order = np.argsort(distance, kind="stable")
-    values, alike, w = distance[order], same[order], weights[order]
-    other = np.where(alike, 0.0, w)
-    _, first, index = np.unique(values, return_index=True, return_inverse=True)
-    at = np.add.reduceat(other, first)
-    farther = other.sum() - np.cumsum(at) + at / 2  # different pairs farther than each value, ties half
-    own = np.where(alike, w, 0.0)
-    return float((own * farther[index]).sum() / (own.sum() * other.sum()))
+    shares = []
+    for family in dict.fromkeys(pairs.family.tolist()):
+        same, different = (part & (pairs.family == family) for part in (pairs.same, ~pairs.same))
+        of_both = (weights[same], weights[different])
+        shares.append(mann_whitney(distance[same], distance[different], weights=of_both))
+    return float(np.mean(shares))

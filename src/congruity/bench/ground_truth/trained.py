@@ -1,16 +1,16 @@
-"""Networks of the ground-truth benchmark that were trained: those of `congruity.known.zoo`, and attacks on measures.
+"""Trained networks of the ground-truth benchmark: those of `congruity.known.zoo`, and attacks on measures.
 
-    values    interchanges, and values read off their nodes: the algorithm as a fact
-    labels    interchanges alone
-    plain     answers alone, with the same labels, which here mean nothing: every area should be one half
-    bent      those of "values", each seen through an invertible map of its own of every layer, which is not linear:
-              the same networks to whoever intervenes
-    mimics    of two shapes, those of "values", and as many networks of the same algorithms that were also trained to
-              be mapped linearly to the residual streams of one of these, their target, of another algorithm: is a mimic
-              closer to others of its algorithm than to its target? No other pairs count here
+    values    trained on interchanges and on variables that can be read off their nodes: the algorithm is a fact
+    labels    trained on interchanges alone
+    plain     trained on answers alone. The labels mean nothing, and every area should be 1/2
+    bent      networks of "values" under a non-linear reparametrisation: a random invertible map of every layer. The
+              responses to interchanges stay the same
+    mimics    impostors by representation matching: networks of two shapes that were also trained to be mapped linearly
+              to the residual streams of a network of "values" of another algorithm, their target. Is a mimic closer to
+              networks of its algorithm than to its target? No other pairs are compared
 
-Of each job the first two fifths choose and the others report, so that both have each shape alike. Networks that fail
-their gates are left out.
+The first two fifths of each job choose and the others report, so that both have each shape equally often. Networks that
+fail their gates are left out.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _POWER = 3.0
 
 
 def regimes(seed: int, small: bool) -> dict[str, Make]:
-    """Return what makes the networks of each regime; training them first, where the cache does not have them."""
+    """Return the regimes by name; networks that are not in the cache are trained when a regime is made."""
     zoos = _Zoos(seed, small)
     ways = ("values",) if small else ("values", "labels", "plain")
     found: dict[str, Make] = {f"trained, {way}": functools.partial(zoos.made, way) for way in ways}
@@ -48,26 +48,26 @@ def regimes(seed: int, small: bool) -> dict[str, Make]:
 
 
 class _Zoos:
-    """Zoos of one seed, each read once."""
+    """The zoos of one seed; each is read once."""
 
     def __init__(self, seed: int, small: bool) -> None:
         self._seed, self._small = seed, small
         self._read: dict[tuple[str, str], list[Network]] = {}
 
     def made(self, way: str, half: str, progress: Progress) -> Iterator[Network]:
-        """Yield the networks of a half that were trained ``way`` and pass its gates; all, if small."""
+        """Yield the networks of a half that were trained ``way`` and pass their gates; all networks, if small."""
         if (way, half) not in self._read:
             self._read[way, half] = self._made(way, half, progress)
         yield from self._read[way, half]
 
     def bent(self, half: str, progress: Progress) -> Iterator[Network]:
-        """Yield those of "values", every layer bent."""
+        """Yield the networks of "values" with every layer reparametrised."""
         for network in self.made("values", half, progress):
             random = stream(self._seed, "bench ground truth", "bent", network.name)
             yield replace(network, states=np.stack([bent(state, random) for state in network.states]))
 
     def with_mimics(self, half: str, progress: Progress) -> Iterator[Network]:
-        """Yield mimics, and those of "values" of the same shapes, among them their targets."""
+        """Yield the networks of "values" of the mimics' shapes, which include the targets, and then the mimics."""
         mimics = list(self.made("mimics", half, progress))
         jobs = {network.target.rpartition("-")[0] for network in mimics}
         yield from (network for network in self.made("values", half, progress) if network.job in jobs)
@@ -88,7 +88,7 @@ class _Zoos:
 
 
 def _read(batch: Any, *, seed: int, half: str, every: bool) -> list[Network]:
-    """Return the networks of a job that are of this half and pass their gates, or ``every`` one of this half."""
+    """Return the networks of a job in this half that pass their gates; with ``every``, all networks in this half."""
     reading = require("congruity.known.zoo.reading", "congruity[models]", "the zoo")
     job, family = batch.job, by_name(batch.job.family)
     split = 2 * job.count // 5
@@ -118,7 +118,7 @@ def _read(batch: Any, *, seed: int, half: str, every: bool) -> list[Network]:
 
 
 def _profile(layout: Any, shape: Any) -> NDArray[np.float64]:
-    """Return how many variables heads and MLPs carry over depth, in four bins each, and where the answers begin."""
+    """Return the layout (9,): variables in heads and in MLPs by quarters of the depth, and where the answers begin."""
     found = np.zeros((2, _BINS))
     for node in layout.nodes.values():
         found[int(node.part == shape.heads), node.layer * _BINS // shape.layers] += 1
@@ -126,10 +126,14 @@ def _profile(layout: Any, shape: Any) -> NDArray[np.float64]:
 
 
 def bent(state: Floats, random: np.random.Generator) -> Floats:
-    """Return a layer under a random invertible map that is not linear.
+    """Return a layer under a random non-linear reparametrisation, which is invertible.
 
-    The principal components, scaled to unit variance, are turned; sign(z) |z|^p, p between 1/3 and 3 for each axis; and
-    they are turned and scaled back. With p = 1 this is the layer itself.
+    z = principal components at unit variance, rotated; each axis becomes sign(z) |z|^p with p between 1/3 and 3; the
+    result is rotated and scaled back. With p = 1 it is the layer itself.
+
+    Args:
+        state: (..., width).
+        random: of the rotation and the exponents.
     """
     flat = np.asarray(state, dtype=np.float64).reshape(-1, state.shape[-1])
     mean = flat.mean(axis=0)

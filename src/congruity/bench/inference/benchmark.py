@@ -1,4 +1,4 @@
-"""Inference: how often each decision is right, on pairs of populations whose truth is known."""
+"""Benchmark of the inference: rates of right decisions on pairs of populations of known truth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from congruity._base.engine import each, one_blas_thread
 from congruity._base.progress import Progress
 from congruity._base.streams import stream
 from congruity.bench.inference.populations import POPULATIONS, Population
-from congruity.inference import estimate
+from congruity.comparison.estimate import estimate
+from congruity.inference.bootstrap import BOUNDS, Quantity
 
 _MARGIN = 0.5
 _SIZES = (5, 10, 20, 50)
@@ -31,7 +32,7 @@ class _Unit(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """One replicate: what was decided, and whether the 95 % intervals hold the truth."""
+    """Decisions of one replicate, and whether its 95 % intervals hold the truth."""
 
     rejected: bool | None  # of "one law", at 5 %; None where no test exists
     within: bool  # the margin
@@ -45,7 +46,7 @@ class _Seen(NamedTuple):
 
 
 def run(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
-    """Measure error rates; ``small`` is for tests: the same code in seconds, and rates that mean nothing."""
+    """Return error rates and coverage; ``small`` runs the same code on few replicates, whose rates mean nothing."""
     replicates, triples = (4, 2000) if small else (1000, 2_000_000)
     sizes = (5, 10) if small else _SIZES
     chosen = POPULATIONS[::4] if small else POPULATIONS
@@ -77,15 +78,15 @@ def _replicate(unit: _Unit, k: int) -> _Seen:
     )
     p1, p2 = unit.truth
 
-    def held(name: str, value: float) -> bool:
-        low, high = found.intervals[name]
+    def held(name: Quantity, value: float) -> bool:
+        low, high = found.intervals.get(name, BOUNDS[name])
         return low - 1e-9 <= value <= high + 1e-9
 
-    low, high = found.intervals["separation"]
+    low, high = found.intervals.get("separation", BOUNDS["separation"])
     paper_score, paper_says = _paper(table, np.array(side) == "a", rng)
     return _Seen(
         rejected=None if found.p_value is None else found.p_value <= 0.05,
-        within=found.smallest_margin < _MARGIN,
+        within=found.estimate.within,
         equivalent=found.verdict == "equivalent",
         different=found.verdict == "different",
         separation_held=held("separation", p1 + p2 - 1),
@@ -97,7 +98,7 @@ def _replicate(unit: _Unit, k: int) -> _Seen:
 
 
 def _paper(table: Floats, first: Any, rng: np.random.Generator) -> tuple[float, bool]:
-    """The published recipe: C from 20 random triples a side, and "different" by 40 repeats on the same sample.
+    """Return C and "different" by the published recipe: 20 random triples a side, 40 repeats on the same sample.
 
     Triples are drawn with replacement, so an implementation may meet itself at distance 0 and counts as closer; the
     repeats judge P1 alone: different where at least 95 % of them put it above one half.
@@ -154,14 +155,14 @@ def _summary(
 
 
 def _rate(flags: list[bool]) -> dict[str, float]:
-    """The share that is true, and its standard error (with half a success and half a failure added: never 0)."""
+    """Return the share that is true, and its standard error with half a success and half a failure added."""
     rate, n = float(np.mean(flags)), len(flags)
     guess = (rate * n + 0.5) / (n + 1)
     return {"rate": rate, "se": float(np.sqrt(guess * (1 - guess) / n))}
 
 
 def _speed(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
-    """Seconds of everything `estimate` does at its defaults, on one core, for 40 + 40 and 200 + 200 implementations."""
+    """Return the seconds of `estimate` at its defaults, on one core, for 40 + 40 and 200 + 200 implementations."""
     found: dict[str, Any] = {}
     for name, n in (("seconds_40", 6 if small else 40), ("seconds_200", 8 if small else 200)):
         progress("inference: speed", len(found), 2)

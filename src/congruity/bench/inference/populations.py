@@ -1,4 +1,4 @@
-"""Pairs of populations of implementations whose truth is known, to try the inference on.
+"""Pairs of populations of implementations with known P1 and P2, for the benchmark of the inference.
 
 Implementations are points, or linear subspaces as the column spaces of representations are. All were fixed before any
 result was seen; the three at the margin were placed by bisection on their true P1 and P2, and on nothing else.
@@ -83,45 +83,45 @@ def between_subspaces(a: Floats, b: Floats) -> Floats:
 
 
 def cloud(rng: np.random.Generator, n: int, *, p: int, at: float = 0.0, sd: float = 1.0) -> Floats:
-    """Normal, with standard deviation ``sd`` and the mean at ``at`` on the first axis."""
+    """Draw normal points with standard deviation ``sd`` and the mean at ``at`` on the first axis."""
     points = sd * rng.standard_normal((n, p))
     points[:, 0] += at
     return points
 
 
 def heavy(rng: np.random.Generator, n: int) -> Floats:
-    """Multivariate t with 2 degrees of freedom in 5 dimensions: no variance."""
+    """Draw from a multivariate t with 2 degrees of freedom in 5 dimensions: no variance."""
     return np.asarray(rng.standard_normal((n, 5)) / np.sqrt(rng.chisquare(2, (n, 1)) / 2))
 
 
 def lattice(rng: np.random.Generator, n: int) -> Floats:
-    """Whole numbers 0 to 2 in two dimensions: most distances are tied, and copies are common."""
+    """Draw points of whole numbers 0 to 2 in two dimensions: most distances are tied, and copies are common."""
     return rng.integers(0, 3, (n, 2)).astype(np.float64)
 
 
 def subspaces(rng: np.random.Generator, n: int, *, angle: float = 0.0, noise: float = 0.3) -> Floats:
-    """Three-dimensional subspaces of 12 dimensions around one that is turned by ``angle``."""
+    """Draw three-dimensional subspaces of 12 dimensions around one that is turned by ``angle``."""
     centre = np.eye(12)[:, :3]
     turned = np.cos(angle) * centre + np.sin(angle) * np.eye(12)[:, 3:6]
     return np.asarray(np.linalg.qr(turned + noise * rng.standard_normal((n, 12, 3)))[0])
 
 
 def padded(rng: np.random.Generator, n: int, *, p: int) -> Floats:
-    """Unit variance in all, spread evenly over the first ``p`` of ten dimensions."""
+    """Draw normal points of total variance 1, spread evenly over the first ``p`` of ten dimensions."""
     points = np.zeros((n, 10))
     points[:, :p] = rng.standard_normal((n, p)) / np.sqrt(p)
     return points
 
 
 def partly(rng: np.random.Generator, n: int, *, share: float, axis: int) -> Floats:
-    """Normal in 5 dimensions, but for a ``share`` that is in a far cloud on one axis."""
+    """Draw normal points in 5 dimensions, a ``share`` of them shifted into a far cloud on one axis."""
     points = rng.standard_normal((n, 5))
     points[:, axis] += _FAR * (rng.random(n) < share)
     return points
 
 
 def two_modes(rng: np.random.Generator, n: int, *, axis: int) -> Floats:
-    """Half at +4 and half at -4 on one of 5 axes, standard deviation 1."""
+    """Draw points in 5 dimensions, half at +4 and half at -4 on one axis, with standard deviation 1."""
     points = rng.standard_normal((n, 5))
     points[:, axis] += 4.0 * rng.choice([-1.0, 1.0], n)
     return points

@@ -1,1 +1,1 @@
-"""The benchmark of circuits and implementations."""
+"""Benchmark of circuits and implementations: patching, strength, changed copies, a positive control."""

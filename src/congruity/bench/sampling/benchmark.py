@@ -1,6 +1,6 @@
-"""Circuits and implementations: speed against plain loops, a model against itself, changed copies, a positive control.
+"""Benchmark of circuits and implementations: patching against a plain loop, strength, copies, a positive control.
 
-Fingerprints and tables are kept in the cache, so that a run that was stopped goes on; what is timed is made anew.
+Fingerprints and tables are kept in the cache, so that a stopped run can continue. Timed work is never read from it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from congruity.bench.sampling import control, patching, strength
 from congruity.cached import Runner
 from congruity.known.networks import matched_behaviour as twins
 from congruity.models.load import load_model
+from congruity.pipeline import fingerprint
 from congruity.protocols import Model, Task
-from congruity.sampling.fingerprint import fingerprint
 from congruity.sampling.prepare import loaded
 from congruity.tasks import ioi
 from congruity.values import Budget
@@ -25,7 +25,7 @@ FIRST, SECOND = "smollm2-135m", "gemma-3-270m"
 
 
 def run(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
-    """Measure everything; ``small`` is for tests: two tiny networks, in seconds, and numbers that mean nothing."""
+    """Return the numbers of the benchmark; ``small`` uses two tiny networks, whose numbers mean nothing."""
     if small:
         return _small(seed, progress)
     task = ioi(n=200, seed=seed)
@@ -61,7 +61,7 @@ def _small(seed: int, progress: Progress) -> dict[str, Any]:
 
 
 def _summary(speeds: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys that others rely on; of several models the worse number, all of them under ``by_model``."""
+    """Return the public keys: the worst number over models, and every model's numbers under ``by_model``."""
     every = list(speeds.values())
     screened = [row for row in every if "top" in row][-1]
     return {
@@ -79,7 +79,7 @@ def _summary(speeds: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
 def _fingerprint(
     model: Model, task: Task, *, n: int, seed: int, progress: Progress, budget: Budget | None = None
 ) -> dict[str, Any]:
-    """Make a whole fingerprint and compare its time with the matrix products in it at this machine's rate."""
+    """Return the seconds of a fingerprint, and those of its matrix products alone at this machine's rate."""
     clock, rate = Clock(), matmul_rate()
     start = time.perf_counter()
     made = fingerprint(task, model, n=n, seed=seed, require_task=False, budget=budget, progress=progress, clock=clock)

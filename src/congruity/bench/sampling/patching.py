@@ -1,11 +1,11 @@
-"""Importance of all heads: a plain loop of forward passes against exact patching, attribution and the mix of both.
+"""Effects of all heads: a plain loop of forward passes against exact patching, attribution and `Hybrid`.
 
-Fixed before any result was seen: all 200 prompts, heads only, resampling, effect = mean change of the logit difference
-where one head alone is replaced; the loop is timed on 5 heads drawn at random and extrapolated to all; attribution is
-compared with exact patching on 40 heads drawn at random by Spearman's rank correlation, with a 95 % percentile interval
-over 9,999 resamples of heads. ``hybrid`` must find the top 20 % of heads that exact patching finds.
+Fixed before any result was seen: all 200 prompts, heads only, resample ablation, effect = mean change of the logit
+difference with one head replaced. The loop is timed on 5 heads drawn at random and extrapolated to all. Attribution is
+compared with exact patching on 40 heads drawn at random, by Spearman's rank correlation with a 95 % percentile interval
+over 9,999 resamples of heads. `Hybrid` must find the top 20 % of heads of exact patching.
 
-Every way needs the unedited and the counterfactual run first. A speedup leaves these out on both sides, and
+Every method needs the unedited and the counterfactual run first. A speedup leaves these two runs out on both sides, and
 ``..._whole`` counts them on both. (Changed after a first look at one model: they were counted on our side only.)
 """
 
@@ -33,7 +33,7 @@ _FEW_HEADS = 100  # of more heads only those drawn for the two comparisons are p
 
 
 class PlainLoop:
-    """Patches one head a forward pass in a plain Hugging Face model, prompts of one length together, and no savings.
+    """Activation patching of one head a forward pass in a plain Hugging Face model, prompts of one length a batch.
 
     Args:
         plain: a Hugging Face model of the Llama family (``model.layers[i].self_attn.o_proj``).
@@ -132,7 +132,7 @@ class _Timed(NamedTuple):
 def measure(
     name: str, model: Model, examples: Examples, loop: PlainLoop, *, seed: int, progress: Progress
 ) -> dict[str, Any]:
-    """Return speeds and agreements for one model; every way binds anew, so that none profits from another."""
+    """Return speeds and agreements of the methods for one model; each method binds the model anew."""
     heads = [i for i, site in enumerate(model.sites) if site.kind == "head"]
     sites = [model.sites[i] for i in heads]
     chosen = np.sort(stream(seed, "bench loop", name).choice(len(heads), min(_TIMED, len(heads)), replace=False))
@@ -181,7 +181,7 @@ def _hybrid(
     attribution: Floats,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Return what `Hybrid` finds and costs where all heads were patched, else nothing."""
+    """Return overlap and cost of `Hybrid` against exact patching of all heads; nothing where not all were patched."""
     if exact.value.shape[1] < len(heads):
         return {}
     progress(f"{name}: hybrid", 0, 1)

@@ -1,4 +1,4 @@
-"""What strength and pool do to a model's congruity with itself, and changed copies of it at matched strength.
+"""Effect of strength and pool on a model's congruity with itself, and changed copies at matched strength.
 
 The plan was fixed before any of these numbers was seen: KL .01 (the reference), .003 and .03, seed 0, certified
 spectral distances on 200 prompts, 20 implementations a side. Cut for time, still before any result: the copies have
@@ -23,10 +23,12 @@ from congruity import distances
 from congruity._base.digest import plain
 from congruity._base.streams import stream
 from congruity.cached import Runner, titled
-from congruity.comparison.compare import judge
+from congruity.comparison.alike import pair_of
 from congruity.comparison.paired import paired
+from congruity.comparison.parts import parts_of, result_of
+from congruity.comparison.reference import rank_among
 from congruity.comparison.tables import Measured, measured
-from congruity.inference import standing
+from congruity.inference import EstimateSettings
 from congruity.interventions import Mean, Resample
 from congruity.sampling.implementations import masks
 from congruity.values import Budget, Congruity, Fingerprint, Stratum
@@ -40,7 +42,7 @@ COPIES = ("+noise=0.01", "+rtn=8", "+rtn=4", "+drop=1", "+random")
 
 
 def self_congruity(runner: Runner, name: str, *, n: int) -> list[dict[str, Any]]:
-    """Return a row for each pair of sides of one model, as the module says."""
+    """Return a row for each pair of sides of one model, as the module lists them."""
     whole = runner.fingerprint(name, n=2 * n, budget=Budget(kl=KLS))
     halves = {kl: _halves(whole.at(Stratum("resample", kl)), n) for kl in KLS}
     rows = [_row(runner, *halves[kl], how="same-pool") for kl in sorted(KLS)]
@@ -59,9 +61,10 @@ def self_congruity(runner: Runner, name: str, *, n: int) -> list[dict[str, Any]]
 
 
 def copies(runner: Runner, name: str, other: str, *, n: int, few: int) -> dict[str, Any]:
-    """Return ``few`` implementations of changed copies, and another model, against a model's ``n``, with the panel.
+    """Return the comparisons of a model with changed copies of it and with another model.
 
-    Of the copies that have its circuit also what the same edits do in both (paired masks).
+    The model has ``n`` implementations and the others ``few``. Each row has its rank among the reference comparisons
+    ("standing"), and copies with the model's circuit have the agreement under the same edits ("paired").
     """
     kind = Stratum("resample", REFERENCE)
     whole = runner.fingerprint(name, n=2 * n, budget=Budget(kl=KLS)).at(kind)
@@ -78,7 +81,7 @@ def copies(runner: Runner, name: str, other: str, *, n: int, few: int) -> dict[s
     side = runner.fingerprint(other, n=2 * few, budget=Budget(kl=REFERENCE))  # there already
     found.append((other, _judged(runner, first, side), None, side))
     by_name = {b: result for b, result, _, _ in found}
-    panel = {
+    reference = {
         "equivalent": [itself, by_name[f"{name}{COPIES[0]}"]],
         "different": [by_name[f"{name}{COPIES[-1]}"]],
     }
@@ -91,23 +94,23 @@ def copies(runner: Runner, name: str, other: str, *, n: int, few: int) -> dict[s
                 "b": b,
                 "accuracy": side.accuracy,
                 "paired": masks,
-                "standing": _standing(result, panel),
+                "standing": _standing(result, reference),
             }
             for b, result, masks, side in found
         ],
     }
 
 
-def _standing(result: Congruity, panel: dict[str, list[Congruity]]) -> Any:
-    """Return the place among the known comparisons, without itself; None where one sort of them is then missing."""
-    known = {sort: [other for other in some if other is not result] for sort, some in panel.items()}
+def _standing(result: Congruity, reference: dict[str, list[Congruity]]) -> Any:
+    """Return the rank among the reference comparisons without itself; None where a group of them is then empty."""
+    known = {sort: [other for other in some if other is not result] for sort, some in reference.items()}
     if result.rho is None or not all(known.values()):
         return None
-    return plain(asdict(standing(result, equivalent=known["equivalent"], different=known["different"])))
+    return plain(asdict(rank_among(result, equivalent=known["equivalent"], different=known["different"])))
 
 
 def _masks(runner: Runner, first: Fingerprint, changed: str) -> Any:
-    """Return how alike both models respond to the same untuned edits."""
+    """Return the agreement of both models under the same edits, whose strength was not tuned."""
     edits = masks(first.circuit, min(_MASKS, first.n), intervention=Resample(), seed=runner.seed)
     own, its = (
         runner.fingerprint(name, n=len(edits), edits_of=edits, circuit=first.circuit)
@@ -122,13 +125,14 @@ def _halves(side: Fingerprint, n: int) -> tuple[Fingerprint, Fingerprint]:
 
 
 def _judged(runner: Runner, a: Fingerprint, b: Fingerprint, *, halves: bool = True) -> Congruity:
-    """Judge a pair; without ``halves`` of the prompts the reliability is that of other rows of the same model."""
+    """Return the congruity of a pair; without ``halves``, its reliability over prompts is left to other rows."""
     title, distance = titled(runner.progress, f"{a.model.name} / {b.model.name}"), distances.Spectral()
+    pair = pair_of(a, b)
     if halves:
-        tables = measured(a, b, distance, progress=title, make=runner.table)
+        tables = measured(pair, distance, progress=title, make=runner.table)
     else:
         tables = Measured(runner.table(a, b, distance, None, title))
-    return judge(a, b, tables, seed=runner.seed, require_prompts=halves)
+    return result_of(parts_of(pair, tables, EstimateSettings(seed=runner.seed), require_prompts=halves))
 
 
 def _row(runner: Runner, a: Fingerprint, b: Fingerprint, *, how: str) -> dict[str, Any]:
@@ -145,8 +149,8 @@ def _numbers(result: Congruity) -> dict[str, Any]:
     close = result.closeness
     return {
         "score": result.score,
-        "low": result.interval[0],
-        "high": result.interval[1],
+        "low": None if result.interval is None else result.interval[0],
+        "high": None if result.interval is None else result.interval[1],
         "p_within": list(result.p_within),
         "separability": result.separability,
         "p_value": result.p_value,

@@ -1,1 +1,1 @@
-"""The benchmark of the theory: every theorem on random instances, and the cost of enumeration."""
+"""Benchmark of the theory: theorems on random instances, and the cost of exact enumeration."""

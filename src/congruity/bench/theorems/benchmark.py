@@ -1,8 +1,8 @@
-"""Every theorem on random instances: is it ever violated, how tight is it, is a false neighbour caught? And the speed.
+"""Benchmark of the theorems: violations and tightness on random instances, false neighbours caught, seconds.
 
-A claim draws an instance and returns pairs (left, right), in each of which left <= right says that something holds.
-What is deliberately false must fail on some instance: only then do the instances test the theorem. The theorems of
-d_repr alone (T3) are in the package's tests, with their own false ones.
+A claim draws an instance and returns pairs (left, right); the theorem states left <= right. A false neighbour is a
+similar statement that is false. It must fail on some instance: only then do the instances test the theorem. The
+theorems of d_repr alone (T3) are in the package's tests, with false neighbours of their own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CLAIMS: tuple[Claim, ...] = (*claims_models.CLAIMS, *claims_apart.CLAIMS, *claim
 
 
 def run(seed: int = 0, small: bool = False, progress: Progress = silent) -> dict[str, Any]:
-    """Return for each claim the instances, violations, largest and median left / right, its false ones; and speeds."""
+    """Return the record of each claim (`tested`), the totals, and the cost of enumeration."""
     found, clock = {}, Clock()
     for done, claim in enumerate(CLAIMS):
         progress("theorems", done, len(CLAIMS))
@@ -40,7 +40,7 @@ def run(seed: int = 0, small: bool = False, progress: Progress = silent) -> dict
 
 
 def tested(claim: Claim, instances: int, seed: int) -> dict[str, Any]:
-    """Return the record of one claim on so many instances, at least ten."""
+    """Return the record of one claim on ``instances`` random instances, at least ten."""
     random = stream(seed, "bench theorems", claim.name)
     drawn = [claim.draw(random) for _ in range(max(10, instances))]
     holds, false = ({name: _column(drawn, part, name) for name in _names(drawn, part)} for part in range(2))
@@ -75,7 +75,7 @@ def _violations(pairs: Floats) -> int:
 
 
 def rows(found: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the table to print."""
+    """Return a row to print for each claim."""
     return [
         {
             "claim": name,

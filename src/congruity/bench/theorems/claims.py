@@ -1,4 +1,4 @@
-"""What a claim is, and the random metrics and laws that several of them draw."""
+"""Claims: theorems as inequalities on random instances; and the random metrics and laws that claims share."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Sides = Mapping[str, tuple[float, float]]
 
 
 class Drawn(NamedTuple):
-    """What one instance says: pairs (left, right) with left <= right wherever something holds.
+    """Inequalities of one instance: pairs (left, right), each stating left <= right.
 
     Attributes:
         holds: the inequalities of the theorem, by name.
-        false: what is deliberately false, by name.
+        false: false neighbours, by name.
     """
 
     holds: Sides
@@ -33,7 +33,7 @@ class Claim:
     """A theorem, or some inequalities of it.
 
     Attributes:
-        name: number of the statement and a word.
+        name: number of the theorem and a word.
         says: the inequality.
         draw: draws an instance.
         instances: how many are drawn.

@@ -1,8 +1,8 @@
 """Claims about distances of circuits, representations and interpretations: H1, H2, T1, T2, T2', L3.
 
-Signatures and representations are diagonal here, H = diag(h) with h >= 0, because then a linear contraction can do
-exactly one thing, and every distance is a closed form (T3 i): sqrt(m) delta_12 = |(h_2 - h_1)_+|. A few are of another
-shape and solved, with certified bounds on the side on which they must hold.
+Signatures and representations are diagonal, H = diag(h) with h >= 0, so that every distance is a closed form (T3 i):
+sqrt(m) delta_12 = |(h_2 - h_1)_+|. The claims with full matrices use the certified solver, with the bound on the side
+on which the inequality must hold.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What exact enumeration costs: seconds against size, beside what the complexity table of docs/theory.md says."""
+"""Cost of exact enumeration: seconds against size, with the complexity that docs/theory.md states."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def wiring(gates: int = 16) -> Circuits:
 
 
 def measured(seed: int = 0, small: bool = False, progress: Progress = silent) -> dict[str, Any]:
-    """Return for each object the sizes, the seconds (best of three) and the slope of their logarithms."""
+    """Return the sizes, the seconds (best of three) and the log-log slope for each enumerated object."""
     model = parity(("a", "b"))
     queries = Interchanges.every(model)
     alignments = list(every_alignment(model.variables, ("h1", "h2", "out")))

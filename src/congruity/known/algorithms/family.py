@@ -45,8 +45,8 @@ class Family:
         length: of the sequences on which networks of the family are made and compared.
         vocabulary: sequence length -> how many tokens there are; they are 0, 1, 2, ...
         truth: tokens (queries, length) -> the answer at each position, (queries, length), written as plainly as can be.
-        telling: tokens (queries, length) -> (queries,) true for inputs on which a wrong algorithm would be caught, of
-            which training and tests see more than their share.
+        diagnostic: tokens (queries, length) -> (queries,) true for inputs on which a wrong algorithm would be caught;
+            training and tests see more than their share of these.
         classes: sequence length -> how many answers a position has.
         algorithms: in order.
     """
@@ -56,7 +56,7 @@ class Family:
     length: int
     vocabulary: Callable[[int], int]
     truth: Callable[[Tokens], Tokens]
-    telling: Callable[[Tokens], NDArray[np.bool_]]
+    diagnostic: Callable[[Tokens], NDArray[np.bool_]]
     classes: Callable[[int], int]
     algorithms: tuple[Algorithm, ...]
 

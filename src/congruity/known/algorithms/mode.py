@@ -24,7 +24,7 @@ def _truth(tokens: Tokens) -> Tokens:
     return np.array(answers).astype(np.int64)
 
 
-def _telling(tokens: Tokens) -> NDArray[np.bool_]:
+def _diagnostic(tokens: Tokens) -> NDArray[np.bool_]:
     """The two most frequent tokens occur equally often, or once apart."""
     counts = np.sort(np.stack([(tokens == v).sum(axis=1) for v in range(TOKENS)]), axis=0)
     return np.asarray(counts[-1] - counts[-2] <= 1)
@@ -89,7 +89,7 @@ FAMILY = Family(
     vocabulary=lambda n: TOKENS,
     classes=lambda n: 2,
     truth=_truth,
-    telling=_telling,
+    diagnostic=_diagnostic,
     algorithms=(
         Algorithm("histogram", "count each token; the largest count wins", _histogram, program("mode", "histogram")),
         Algorithm(

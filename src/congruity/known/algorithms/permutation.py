@@ -24,7 +24,7 @@ def _truth(tokens: Tokens) -> Tokens:
     return np.repeat(right[:, None], tokens.shape[1], axis=1).astype(np.int64)
 
 
-def _telling(tokens: Tokens) -> NDArray[np.bool_]:
+def _diagnostic(tokens: Tokens) -> NDArray[np.bool_]:
     permutations: NDArray[np.bool_] = _truth(tokens)[:, 0] == 1
     return permutations
 
@@ -128,7 +128,7 @@ FAMILY = Family(
     vocabulary=lambda n: n,
     classes=lambda n: 2,
     truth=_truth,
-    telling=_telling,
+    diagnostic=_diagnostic,
     algorithms=(
         _algorithm("difference", _difference, "sort, reverse; the difference to the next is 1 everywhere"),
         _algorithm("index", _index, "sort, reverse, add the index; all equal"),

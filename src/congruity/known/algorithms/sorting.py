@@ -21,7 +21,7 @@ def _truth(tokens: Tokens) -> Tokens:
     return ordered
 
 
-def _telling(tokens: Tokens) -> NDArray[np.bool_]:
+def _diagnostic(tokens: Tokens) -> NDArray[np.bool_]:
     """At most one token occurs twice: most orders, and what ties do."""
     ordered = np.sort(tokens, axis=1)
     return np.asarray((ordered[:, 1:] == ordered[:, :-1]).sum(axis=1) <= 1)
@@ -96,7 +96,7 @@ FAMILY = Family(
     vocabulary=lambda n: n,
     classes=lambda n: n,
     truth=_truth,
-    telling=_telling,
+    diagnostic=_diagnostic,
     algorithms=(
         Algorithm(
             "ranks", "rank every token; position i takes the token of rank i", _ranks, program("sorting", "ranks")

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from congruity._base.streams import stream
 from congruity.errors import InputError
+from congruity.models.torch_module import TorchModule
 
 Matrix = NDArray[np.float64]
 
@@ -96,6 +97,14 @@ class Compiled(torch.nn.Module):
     def answered(self, residual: Tensor) -> Tensor:
         """Return the answers that the last residual stream gives, (batch, n, classes)."""
         return residual[:, 1:] @ self.answer
+
+
+def compiled_network(weights: Weights, name: str) -> TorchModule:
+    """Return a compiled network as a `Model`: heads and MLPs can be edited, residual streams are read."""
+    net = Compiled(weights)
+    heads = {f"blocks.{i}.attn.z": len(block.attn.query) for i, block in enumerate(net.layers)}
+    mlps = {f"blocks.{i}.mlp": 1 for i in range(len(net.layers))}
+    return TorchModule(net, edits=heads | mlps, reads=[f"blocks.{i}" for i in range(len(net.layers))], name=name)
 
 
 class _Block(torch.nn.Module):

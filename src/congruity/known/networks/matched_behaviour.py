@@ -43,7 +43,7 @@ NAMES = indirect_object.NAMES[:20]
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """Everything that decides a network but its kind, seed and prompts."""
 
     steps: int = 1200  # at most
@@ -64,7 +64,7 @@ class Settings:
     subject: float = 0.10  # of the subject; the other names share the rest
 
 
-DEFAULT = Settings()
+DEFAULT = TrainingSettings()
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def tokenizer() -> Any:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutPrompts:
     """``n`` indirect-object prompts in words of `tokenizer`; the counterfactual swaps S2, as in `congruity.tasks.IOI`.
 
     Every pair of names, place and thing occurs in training, but never together as here.
@@ -129,9 +129,9 @@ class HeldOut:
         return _examples(stream(self.seed, "twins", "held out"), self.n, held_out=True)
 
 
-def task(n: int = 200, seed: int = 0) -> HeldOut:
+def task(n: int = 200, seed: int = 0) -> HeldOutPrompts:
     """Return a `congruity.protocols.Task` of ``n`` held-out prompts."""
-    return HeldOut(n, seed)
+    return HeldOutPrompts(n, seed)
 
 
 def _examples(rng: np.random.Generator, n: int, *, held_out: bool) -> Examples:
@@ -158,7 +158,7 @@ def _library(name: str) -> Any:
     return require(name, "congruity[models]", "training and running networks")
 
 
-def _targets(examples: Examples, settings: Settings) -> Any:
+def _targets(examples: Examples, settings: TrainingSettings) -> Any:
     """Return the distributions of the next word (n, vocabulary) that training aims at."""
     target = _library("torch").zeros(len(examples), len(VOCABULARY))
     target[:, _NAME_IDS] = (1 - settings.answer - settings.subject) / (len(NAMES) - 2)
@@ -182,7 +182,7 @@ def window(layers: int = DEFAULT.layers) -> int:
     return math.ceil(longest / layers) + 1
 
 
-def untrained(kind: Kind, seed: int, settings: Settings = DEFAULT) -> Any:
+def untrained(kind: Kind, seed: int, settings: TrainingSettings = DEFAULT) -> Any:
     """Return the network at step 0; raise `InputError` if there is no such kind."""
     if kind not in KINDS:
         raise InputError(f"twins: kind is {kind!r}; use 'direct' or 'relay'")
@@ -217,7 +217,7 @@ def train(kind: Kind, seed: int, *, steps: int = DEFAULT.steps, progress: Progre
         steps: optimiser steps at most, and the length of the learning-rate schedule.
     """
     torch = _library("torch")
-    settings = Settings(steps=steps)
+    settings = TrainingSettings(steps=steps)
     module = untrained(kind, seed, settings).train()
     rng = stream(seed, "twins", kind, "prompts")
     optimiser = torch.optim.AdamW(
@@ -260,7 +260,7 @@ def _cached(kind: Kind, seed: int, steps: int, folder: Path, progress: Progress)
     from safetensors import SafetensorError
     from safetensors.torch import load, save
 
-    settings = Settings(steps=steps)
+    settings = TrainingSettings(steps=steps)
     key = digest(dataclasses.asdict(settings), VOCABULARY, TEMPLATES, window(settings.layers), _HELD_OUT)
     path = folder / f"{kind}-{seed}-{key[:16]}.safetensors"
     if not path.is_file():

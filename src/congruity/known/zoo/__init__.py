@@ -1,20 +1,35 @@
 """Networks trained to compute a function by a known algorithm, each with a layout of its own: ground truth.
 
-What is trained: `presets`. How: `training`, many networks in one set of tensors (`network`). What each carries where:
-`layout`. Whether it does: `gates`. Kept and resumed: `shelf`.
+presets           which networks a zoo has
+interchange_data  inputs and interchanges that they are trained on
+layout            which node of a network carries which variable
+network           many networks in one set of tensors
+training          strict interchange intervention training
+criteria          what a trained network must reach
+storage           trained networks on disk
+model             one network as a `Model`
 """
 
 from __future__ import annotations
 
 from congruity.known.zoo.presets import REGISTRY, WAYS, Job, Preset, by_preset, needed
-from congruity.known.zoo.storage import Batch, checked, count, folder, load_zoo, targets_of, train_zoo, trained
+from congruity.known.zoo.storage import (
+    TrainedNetworks,
+    checked,
+    count,
+    folder,
+    load_zoo,
+    targets_of,
+    train_zoo,
+    trained,
+)
 
 __all__ = [
     "REGISTRY",
     "WAYS",
-    "Batch",
     "Job",
     "Preset",
+    "TrainedNetworks",
     "by_preset",
     "checked",
     "count",

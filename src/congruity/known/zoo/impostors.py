@@ -1,6 +1,6 @@
-"""An attack on measures of representations: a network that carries another one's residual stream along.
+"""Representation matching, an attack on measures: an impostor's residual stream gives another network's linearly.
 
-What it carries need not matter to what it does, so that it can follow one algorithm and look like another.
+What an impostor carries need not matter to what it does. It can follow one algorithm and look like another.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from torch import Tensor
 from congruity.known.zoo.network import Networks
 
 
-class Mimicry(torch.nn.Module):
-    """The loss of K networks that are to be mapped linearly to K targets, after every block and at every position.
+class ImpostorLoss(torch.nn.Module):
+    """The representation-matching loss of K networks and K targets, after every block and at every position.
 
         sum over inputs and positions |W (x - mean) - (y - mean)|^2 / sum |y - mean|^2, averaged over blocks
 

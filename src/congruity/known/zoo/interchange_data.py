@@ -1,9 +1,11 @@
-"""What networks are trained and tested on: inputs, and interchanges whose result the causal model knows.
+"""Training and test data of the zoo: inputs, and interchanges whose result the causal model gives.
 
-Half of the inputs are telling ones (`Family.telling`: permutations, say, where a wrong algorithm would be caught), a
-quarter are one token away from these, a quarter are uniform. Half of the sources of interchanges are one token away
-from their base. Everything is drawn from all sequences of the family, which are few; what is trained is therefore not
-what generalises to new inputs but which mechanism gives these answers.
+Half of the inputs are diagnostic (`Family.diagnostic`: on permutations, for example, a wrong algorithm would be
+caught). A quarter are one token away from a diagnostic one, and a quarter are uniform. Half of the sources of
+interchanges are one token away from their base.
+
+Everything is drawn from all sequences of the family, which are few. So training does not decide what generalises to new
+inputs, but which mechanism gives these answers.
 """
 
 from __future__ import annotations
@@ -20,20 +22,20 @@ from congruity.errors import InputError
 from congruity.known.algorithms import Algorithm, Family
 from congruity.known.algorithms.family import Tokens, inputs
 from congruity.known.zoo.layout import answers_at
-from congruity.known.zoo.relays import kind, spread
+from congruity.known.zoo.relays import kind, with_relays
 from congruity.theory import CausalModel
 
 _POOL = 120_000
 
 
 @dataclass(frozen=True)
-class Interchange:
-    """Pairs of inputs, variables for each, and what the outputs become when it comes from the source.
+class TrainingInterchanges:
+    """Pairs of inputs, the variables interchanged in each, and the outputs of the causal model.
 
     Attributes:
         base, source: (pairs, length) tokens.
-        variables: (pairs, variables) true for the ones of ``Lessons.variables`` that are interchanged.
-        edited, plain: (pairs, outputs) with these interchanged, and without.
+        variables: (pairs, variables) true for the ones of ``InterchangeData.variables`` that are interchanged.
+        edited, plain: (pairs, outputs) with the interchange, and without it.
     """
 
     base: Tokens
@@ -43,14 +45,14 @@ class Interchange:
     plain: Tokens
 
 
-_Pool = tuple[Interchange, list[list[NDArray[np.intp]]]]
+_Pool = tuple[TrainingInterchanges, list[list[NDArray[np.intp]]]]
 
 
-def _rows(pool: Interchange, rows: NDArray[np.intp]) -> Interchange:
-    return Interchange(*(getattr(pool, field.name)[rows] for field in dataclasses.fields(pool)))
+def _rows(pool: TrainingInterchanges, rows: NDArray[np.intp]) -> TrainingInterchanges:
+    return TrainingInterchanges(*(getattr(pool, field.name)[rows] for field in dataclasses.fields(pool)))
 
 
-class Lessons:
+class InterchangeData:
     """Inputs, interchanges and values of one algorithm at its family's length, with ``kinds`` kinds of variables.
 
     Attributes:
@@ -64,14 +66,14 @@ class Lessons:
     def __init__(self, family: Family, algorithm: Algorithm, *, kinds: int = 2, seed: int = 0) -> None:
         self.length = family.length
         self.vocabulary, self.classes = family.vocabulary(self.length), family.classes(self.length)
-        self.model: CausalModel = spread(algorithm.causal(self.length), kinds, stream(seed, "zoo", "spread"))
+        self.model: CausalModel = with_relays(algorithm.causal(self.length), kinds, stream(seed, "zoo", "spread"))
         self.variables = self.model.inner
         self.positions = answers_at(self.model, self.length)
         self.every = family.every(self.length)
-        telling = np.asarray(family.telling(self.every), dtype=bool)
-        if telling.all() or not telling.any():
-            raise InputError(f"{family.name}: telling inputs must be some of all {len(self.every)}, not all or none")
-        self.telling = np.flatnonzero(telling)
+        diagnostic = np.asarray(family.diagnostic(self.every), dtype=bool)
+        if diagnostic.all() or not diagnostic.any():
+            raise InputError(f"{family.name}: diagnostic inputs must be some of all {len(self.every)}, not all or none")
+        self.diagnostic = np.flatnonzero(diagnostic)
         solved = self.model.solve(inputs(self.every))
         self._answers = self.model.answers(solved).astype(np.int64)
         truth = family.truth(self.every)
@@ -100,15 +102,15 @@ class Lessons:
         return np.asarray(self._classes_of[self.rows(tokens)])
 
     def inputs(self, count: int, random: np.random.Generator) -> Tokens:
-        """Draw inputs: half telling, a quarter one token from a telling one, a quarter uniform."""
+        """Draw inputs: half diagnostic, a quarter one token from a diagnostic one, a quarter uniform."""
         part = np.arange(count) % 4
-        tokens = self.every[random.choice(self.telling, count)]
+        tokens = self.every[random.choice(self.diagnostic, count)]
         near, far = part == 2, part == 3
         tokens[near] = self._edited(tokens[near], random)
         tokens[far] = self.every[random.integers(len(self.every), size=int(far.sum()))]
         return np.asarray(tokens[random.permutation(count)])
 
-    def interchange(self, count: int, random: np.random.Generator, *, held_out: bool = False) -> Interchange:
+    def interchange(self, count: int, random: np.random.Generator, *, held_out: bool = False) -> TrainingInterchanges:
         """Draw interchanges: half of single variables, each equally often, half of sets of variables.
 
         Two thirds change the outputs, and of these half to each answer where there is one of two. They come from a
@@ -131,12 +133,12 @@ class Lessons:
         base[near] = self._edited(source[near], random)
         return base
 
-    def interchanged(self, base: Tokens, source: Tokens, variables: NDArray[np.bool_]) -> Interchange:
+    def interchanged(self, base: Tokens, source: Tokens, variables: NDArray[np.bool_]) -> TrainingInterchanges:
         """Return the interchange of variables, (pairs, variables) truth values, for each pair."""
         where = dict(zip(self.variables, variables.T, strict=True))
         solved = self.model.interchange(inputs(base), inputs(source), self.variables, where=where)
         edited = self.model.answers(solved).astype(np.int64)
-        return Interchange(base, source, variables, edited, self.answers(base))
+        return TrainingInterchanges(base, source, variables, edited, self.answers(base))
 
     @functools.cached_property
     def _pool(self) -> _Pool:
@@ -148,7 +150,7 @@ class Lessons:
         new = ~np.isin(self._keys(drawn), self._keys(seen))
         return self._sorted(_rows(drawn, np.flatnonzero(new)))
 
-    def _drawn(self, label: str) -> Interchange:
+    def _drawn(self, label: str) -> TrainingInterchanges:
         random = stream(0, "zoo", label)
         n = len(self.variables)
         which = np.arange(_POOL) % (2 * n)  # as many sets as single ones
@@ -157,12 +159,12 @@ class Lessons:
         source = self.inputs(_POOL, random)
         return self.interchanged(self.bases(source, random), source, variables)
 
-    def _keys(self, pool: Interchange) -> NDArray[np.int64]:
+    def _keys(self, pool: TrainingInterchanges) -> NDArray[np.int64]:
         """Return a number for each interchange, the same only for the same one."""
         bits = pool.variables @ (1 << np.arange(pool.variables.shape[1]))
         return np.asarray((bits * len(self.every) + self.rows(pool.base)) * len(self.every) + self.rows(pool.source))
 
-    def _sorted(self, pool: Interchange) -> _Pool:
+    def _sorted(self, pool: TrainingInterchanges) -> _Pool:
         """Return interchanges, and rows to draw from in turn: for each variable alone, and for sets."""
         changed = (pool.edited != pool.plain).any(axis=1)
         rows = np.arange(len(changed))

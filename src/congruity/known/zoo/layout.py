@@ -1,10 +1,10 @@
-"""Where a network is to carry the variables of a causal model: drawn anew for each network.
+"""Layouts: the node of a network that carries each variable of a causal model, drawn anew for each network.
 
-A node is the output of one head or MLP at one position. A layout gives every inner variable a node of its own and the
-outputs a layer; all other nodes are free, which means that they must not matter. What is drawn at random: which layers,
-whether variables of one kind share a layer, which positions in which order, and a head or the MLP for the copies that a
-model has by itself. So that neither depth nor place nor the number of active parts should tell the algorithm; whether
-they do after all, the benchmark measures ("nuisance: layout").
+A node is the output of one head or MLP at one position. A layout gives every inner variable a node of its own, and the
+outputs a layer. All other nodes are free: they must not matter. Drawn at random are the layers, whether variables of
+one kind share a layer, the positions and their order, and a head or the MLP for the copies that a model has by itself.
+Neither depth nor position nor the number of active parts should tell the algorithm; the benchmark measures whether they
+do ("nuisance: layout").
 
 Rules that any network of attention and MLPs needs: a variable is computed by the MLP of a block whose heads at its
 position gather what it depends on, so that it comes at least one layer after the variables that it reads. These heads
@@ -54,7 +54,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a network carries what.
+    """The node that carries each variable, and the nodes that must not matter.
 
     Attributes:
         nodes: each inner variable's node.

@@ -1,4 +1,4 @@
-"""Several small transformers in one set of tensors, so that they run and train together; and swaps of their nodes.
+"""Several small transformers in one set of tensors, so that they run and train together; interchanges of their nodes.
 
 All tensors have a leading axis of K networks. A block is RMS norm, bidirectional attention, RMS norm, MLP (ReLU), both
 added to the residual stream; a last norm and a matrix read the answers. The sum of the K losses trains K networks as if
@@ -8,7 +8,7 @@ each were alone: no number of one reaches another, and a network that diverges s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,22 +18,33 @@ from torch.nn import functional
 
 from congruity.known.zoo.layout import Node, Shape
 
+Through = Callable[[int, "int | slice", Tensor], Tensor]  # layer, part, its activations -> what takes their place
+
 
 @dataclass(frozen=True)
-class Swap:
-    """What to replace: for each row the nodes that take the value they have on another row, its source.
+class NodeInterchange:
+    """An interchange intervention inside one batch: nodes of the last rows take their values from rows in front.
+
+    Gradients flow through both runs, which training by interchanges needs.
 
     Attributes:
-        nodes: (networks, layers, parts, positions, swapped rows), true where a node is replaced.
-        source: (swapped rows,) index of each one's source among the rows in front.
+        nodes: (networks, layers, parts, positions, edited rows), True where a node is replaced.
+        source: (edited rows,) index of each one's source among the rows in front.
     """
 
     nodes: Tensor
     source: Tensor
 
+    def __call__(self, layer: int, part: int | slice, values: Tensor) -> Tensor:
+        """Return the activations of a part (networks, ..., positions, rows) with the interchange made."""
+        free = values.shape[-1] - len(self.source)
+        nodes = self.nodes[:, layer, part, None]
+        edited = torch.where(nodes, values[..., self.source], values[..., free:])
+        return torch.cat([values[..., :free], edited], dim=-1)
+
 
 @dataclass(frozen=True)
-class Outputs:
+class Activations:
     """What a run gave. Rows come last, so that products of small matrices run over them (2.4 times as fast on a CPU).
 
     Attributes:
@@ -88,8 +99,14 @@ class Networks(torch.nn.Module):
         self.weights["norm"] = torch.ones(k, d)
         self.register_buffer("bos", torch.tensor(vocabulary), persistent=False)
 
-    def forward(self, tokens: Tensor, swap: Swap | None = None) -> Outputs:
-        """Return what K networks give for tokens (rows, length), of which the last rows may be swapped."""
+    def forward(self, tokens: Tensor, through: Through | None = None) -> Activations:
+        """Return what K networks give for tokens (rows, length).
+
+        Args:
+            tokens: inputs.
+            through: is given what the heads of a layer (all as a slice) and its MLP (by number) compute, and returns
+                what takes its place, such as a `NodeInterchange`; None changes nothing.
+        """
         k, rows, shape, places = len(self.seeds), len(tokens), self.shape, self.length + 1
         tokens = torch.cat([self.bos.expand(1, rows), tokens.T])  # (positions, rows)
         residual = (
@@ -101,20 +118,20 @@ class Networks(torch.nn.Module):
             flat = _normed(residual, get["norms"][:, 0]).flatten(2)  # (K, width, positions * rows)
             qkv = (get["qkv"] @ flat).view(k, 3, shape.heads, shape.head_width, places, rows)
             z = _attention(*qkv.unbind(1))  # (K, heads, head width, positions, rows)
-            if swap is not None:
-                z = _swapped(z, swap, swap.nodes[:, layer, : shape.heads, None])
+            if through is not None:
+                z = through(layer, slice(shape.heads), z)
             residual = residual + (get["out"] @ z.flatten(1, 2).flatten(2)).view(residual.shape)
             flat = _normed(residual, get["norms"][:, 1]).flatten(2)
             hidden = functional.relu(get["in"] @ flat + get["bias"])
             mlp = (get["after"] @ hidden).view(residual.shape)
-            if swap is not None:
-                mlp = _swapped(mlp, swap, swap.nodes[:, layer, shape.heads, None])
+            if through is not None:
+                mlp = through(layer, shape.heads, mlp)
             residual = residual + mlp
             residuals.append(residual)
             heads.append(z)
             mlps.append(mlp)
         last = _normed(residual[:, :, self.answers], self.weights["norm"]).flatten(2)
-        return Outputs((self.weights["read"] @ last).view(k, -1, len(self.answers), rows), residuals, heads, mlps)
+        return Activations((self.weights["read"] @ last).view(k, -1, len(self.answers), rows), residuals, heads, mlps)
 
     def only(self, rows: Sequence[int]) -> Networks:
         """Return some of the networks, with copies of their weights."""
@@ -135,7 +152,7 @@ class Networks(torch.nn.Module):
         """Where the weights are."""
         return self.bos.device
 
-    def node(self, found: Outputs, network: int, node: Node) -> Tensor:
+    def node(self, found: Activations, network: int, node: Node) -> Tensor:
         """Return what one node of one network adds to the residual stream, (width, rows)."""
         if node.part == self.shape.heads:
             return found.mlps[node.layer][network, :, node.position]
@@ -152,9 +169,3 @@ def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 def _normed(residual: Tensor, gain: Tensor) -> Tensor:
     size = residual.square().mean(dim=1, keepdim=True)
     return residual * torch.rsqrt(size + 1e-6) * gain[:, :, None, None]
-
-
-def _swapped(values: Tensor, swap: Swap, nodes: Tensor) -> Tensor:
-    """Return values with the last rows' swapped nodes as they are on their sources."""
-    free = values.shape[-1] - len(swap.source)
-    return torch.cat([values[..., :free], torch.where(nodes, values[..., swap.source], values[..., free:])], dim=-1)

@@ -8,7 +8,7 @@ from typing import Any
 
 from congruity._base.registry import lookup
 from congruity.known.algorithms import by_name
-from congruity.known.zoo.criteria import Gates
+from congruity.known.zoo.criteria import Criteria
 from congruity.known.zoo.layout import Shape
 from congruity.known.zoo.training import Recipe
 
@@ -18,12 +18,12 @@ KINDS = (2, 3)  # kinds of variables, in turn: as many networks of each algorith
 
 @dataclass(frozen=True)
 class Way:
-    """A way to train: the losses beside the task's, and the gates that networks so trained are held to."""
+    """A way to train: the losses beside the task's, and the criteria that networks so trained are held to."""
 
     name: str
     summary: str
     losses: tuple[str, ...]
-    needed: Gates
+    needed: Criteria
 
 
 WAYS: tuple[Way, ...] = (
@@ -31,20 +31,20 @@ WAYS: tuple[Way, ...] = (
         "values",
         "interchanges, and values read off their nodes",
         ("interchange", "readout"),
-        Gates(0.99, 0.9, 0.98, 0.95),
+        Criteria(0.99, 0.9, 0.98, 0.95),
     ),
     Way(
         "labels",
         "interchanges alone: nothing forces the values themselves",
         ("interchange",),
-        Gates(0.99, 0.9, 0.98, 0.0),
+        Criteria(0.99, 0.9, 0.98, 0.0),
     ),
-    Way("plain", "answers alone: whatever a network learns by itself", (), Gates(0.99, 0.0, 0.0, 0.0)),
+    Way("plain", "answers alone: whatever a network learns by itself", (), Criteria(0.99, 0.0, 0.0, 0.0)),
     Way(
         "mimics",
         "as values, and its residual stream gives that of a network of the next algorithm by a linear map",
         ("interchange", "readout", "mimicry"),
-        Gates(0.99, 0.9, 0.98, 0.95, mimicry=0.8),
+        Criteria(0.99, 0.9, 0.98, 0.95, mimicry=0.8),
     ),
 )
 LOSSES = ("interchange", "readout", "mimicry")  # weights in a recipe; a way without one has it at 0
@@ -152,8 +152,8 @@ def by_preset(name: str) -> Preset:
     return lookup("zoo", name, REGISTRY)
 
 
-def needed(way: str) -> Gates:
-    """Return the gates that networks trained ``way`` are held to."""
+def needed(way: str) -> Criteria:
+    """Return the criteria that networks trained ``way`` are held to."""
     return _way(way).needed
 
 

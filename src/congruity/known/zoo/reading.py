@@ -1,4 +1,4 @@
-"""What a benchmark reads from trained networks: residual streams, answers, and responses to swaps of single nodes."""
+"""Readings of trained networks: residual streams, answers, and responses to interchanges of single nodes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from congruity.known.zoo.network import Networks, Swap
+from congruity.known.zoo.network import Networks, NodeInterchange
 
 Floats32 = NDArray[np.float32]
-_AT_ONCE = 4  # nodes swapped in one run: as many copies of all pairs
+_AT_ONCE = 4  # nodes interchanged in one run: as many copies of all pairs
 
 
 def states(networks: Networks, tokens: NDArray[np.int64]) -> tuple[Floats32, Floats32]:
@@ -29,7 +29,7 @@ def states(networks: Networks, tokens: NDArray[np.int64]) -> tuple[Floats32, Flo
 
 
 def responses(networks: Networks, base: NDArray[np.int64], source: NDArray[np.int64], *, whole_parts: bool) -> Floats32:
-    """Return (networks, nodes, pairs * answers * classes): change of the answers' probabilities under each swap.
+    """Return (networks, nodes, pairs * answers * classes): change of the answers' probabilities, by interchange.
 
     Nodes are heads and MLPs at one position, or, as ``whole_parts``, at all positions together.
     """
@@ -41,7 +41,7 @@ def responses(networks: Networks, base: NDArray[np.int64], source: NDArray[np.in
             size = len(chunk)
             tokens = torch.as_tensor(np.concatenate([source, *[base] * size]))
             nodes = torch.as_tensor(np.repeat(np.moveaxis(chunk, 0, -1), n, axis=-1))[None].expand(k, -1, -1, -1, -1)
-            run = networks(tokens, Swap(nodes, torch.arange(n).repeat(size)))
+            run = networks(tokens, NodeInterchange(nodes, torch.arange(n).repeat(size)))
             change = run.logits[..., n:].softmax(dim=1).unflatten(-1, (size, n)) - plain[..., None, :]
             found.append(change.permute(0, 3, 4, 2, 1).flatten(2).numpy())
     return np.concatenate(found, axis=1)

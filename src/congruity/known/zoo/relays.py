@@ -1,7 +1,8 @@
-"""Causal models with as many kinds of variables as asked for: mere copies may come and go, no interchange sees them.
+"""Relays: variables that copy another one, put into a causal model or taken out to reach a number of kinds.
 
-A copy answers every interchange as what it copies does, so that models with and without it are one equivalence class
-(`congruity.theory.interchange`). Without this, how many parts of a network are active would tell its algorithm.
+A relay responds to every interchange as the variable that it copies. So a model with relays and the model without them
+are one equivalence class (`congruity.theory.interchange`). Relays keep the number of active parts of a network from
+telling its algorithm.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def kind(variable: str) -> str:
 
 
 def is_relay(variable: str) -> bool:
-    """Return whether `spread` put a variable in."""
+    """Return whether `with_relays` put a variable in."""
     return kind(variable).endswith(_MARK)
 
 
@@ -36,11 +37,11 @@ def copies(model: CausalModel) -> set[str]:
     return set(map(kind, model.inner)) - set(map(kind, own))
 
 
-def spread(model: CausalModel, kinds: int, random: np.random.Generator) -> CausalModel:
-    """Return the model with ``kinds`` kinds of inner variables, or as near to it as copies can bring it.
+def with_relays(model: CausalModel, kinds: int, random: np.random.Generator) -> CausalModel:
+    """Return the model with ``kinds`` kinds of inner variables, or as near to it as relays can bring it.
 
-    Half of the time copies that the model has by itself are taken out first. Kinds whose variables depend on each other
-    are not copied: each copy would be a stage of its own.
+    Half of the time, copies that the model has by itself are taken out first. Kinds whose variables depend on each
+    other are not copied: each copy would be a stage of its own.
     """
     found = model
     for one in sorted(copies(model)):
@@ -63,14 +64,14 @@ def _sequential(model: CausalModel, one: str) -> bool:
 
 
 def _without(model: CausalModel, one: str) -> CausalModel:
-    """Take a kind of copies out: who read a copy reads what it copied."""
+    """Take a kind of copies out; variables that read a copy then read the variable that it copied."""
     instead = {name: model.parents(name)[0] for name in model.inner if kind(name) == one}
     parts = {name: part for name, part in _parts(model, instead).items() if name not in instead}
     return CausalModel(model.inputs, parts, model.outputs)
 
 
 def _relayed(model: CausalModel, one: str) -> CausalModel:
-    """Put a kind of copies in: who read the kind reads the copies."""
+    """Put relays of a kind in; variables that read the kind then read the relays."""
     name_of = {name: name.replace(one, one + _MARK, 1) for name in model.inner if kind(name) == one}
     parts = _parts(model, name_of)
     relays = {copy: ((name,), lambda value: value) for name, copy in name_of.items()}

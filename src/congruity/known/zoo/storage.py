@@ -25,8 +25,8 @@ from congruity._base.progress import Progress, silent
 from congruity._base.streams import stream
 from congruity.errors import InputError, StoreError
 from congruity.known.algorithms import by_name
-from congruity.known.zoo.criteria import Gates, measured
-from congruity.known.zoo.interchange_data import Lessons
+from congruity.known.zoo.criteria import Criteria, measured
+from congruity.known.zoo.interchange_data import InterchangeData
 from congruity.known.zoo.layout import Layout, draw
 from congruity.known.zoo.network import Networks
 from congruity.known.zoo.presets import Job, Preset, needed
@@ -37,33 +37,33 @@ _KEY = "congruity-zoo"
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrainedNetworks:
     """The trained networks of one job.
 
     Attributes:
-        networks, layouts, lessons: what they are, where they carry what, and what they were taught.
+        networks: their weights; ``layouts``: the node of each variable; ``data``: what they were trained on.
         readouts: kind of variable -> (networks, width, values).
-        gates: what each reached.
+        criteria: what each reached.
         seconds: of processor time.
     """
 
     job: Job
     networks: Networks
     layouts: tuple[Layout, ...]
-    lessons: Lessons
+    data: InterchangeData
     readouts: dict[str, NDArray[np.float32]]
-    gates: tuple[Gates, ...]
+    criteria: tuple[Criteria, ...]
     seconds: float
 
     @property
-    def needed(self) -> Gates:
+    def needed(self) -> Criteria:
         """What its networks must reach."""
         return needed(self.job.way)
 
     @property
     def passed(self) -> tuple[bool, ...]:
         """Which networks reach it."""
-        return tuple(one.passes(self.needed) for one in self.gates)
+        return tuple(one.passes(self.needed) for one in self.criteria)
 
 
 def folder(preset: Preset, way: str, seed: int) -> Path:
@@ -113,7 +113,7 @@ def train_zoo(
     return place
 
 
-def load_zoo(preset: Preset, way: str, *, seed: int = 0) -> Iterator[Batch]:
+def load_zoo(preset: Preset, way: str, *, seed: int = 0) -> Iterator[TrainedNetworks]:
     """Yield the batches of a zoo in the order of its jobs, those that are there.
 
     Raises:
@@ -131,21 +131,21 @@ def count(preset: Preset, way: str, *, seed: int = 0) -> int:
     return sum(job.count for job in preset.jobs(way, seed) if _path(place, job).is_file())
 
 
-def trained(job: Job, device: str = "cpu", *, targets: Networks | None = None) -> Batch:
-    """Train the networks of one job, ``targets`` those of its target, and measure their gates."""
+def trained(job: Job, device: str = "cpu", *, targets: Networks | None = None) -> TrainedNetworks:
+    """Train the networks of one job, ``targets`` those of its target, and measure their criteria."""
     start = time.process_time()
-    networks, layouts, lessons = _fresh(job)
+    networks, layouts, data = _fresh(job)
     networks.to(device)
-    readouts = train(networks, lessons, layouts, job.recipe, seed=job.seed, targets=targets)
-    gates = measured(networks, lessons, layouts, readouts, seed=job.seed + 1, targets=targets)
+    readouts = train(networks, data, layouts, job.recipe, seed=job.seed, targets=targets)
+    criteria = measured(networks, data, layouts, readouts, seed=job.seed + 1, targets=targets)
     networks.to("cpu")
-    return Batch(job, networks, layouts, lessons, readouts, tuple(gates), time.process_time() - start)
+    return TrainedNetworks(job, networks, layouts, data, readouts, tuple(criteria), time.process_time() - start)
 
 
-def checked(batch: Batch, targets: Networks | None = None) -> list[Gates]:
-    """Return the gates of a batch, measured anew from its weights, on other of the held-out draws."""
+def checked(batch: TrainedNetworks, targets: Networks | None = None) -> list[Criteria]:
+    """Return the criteria of a batch, measured anew from its weights, on other of the held-out draws."""
     seed = batch.job.seed + 2
-    return measured(batch.networks, batch.lessons, batch.layouts, batch.readouts, seed=seed, targets=targets)
+    return measured(batch.networks, batch.data, batch.layouts, batch.readouts, seed=seed, targets=targets)
 
 
 def _usable(device: str) -> None:
@@ -157,7 +157,7 @@ def _usable(device: str) -> None:
 
 
 def targets_of(preset: Preset, job: Job, *, seed: int = 0) -> Networks | None:
-    """Return the networks that those of a job mimic, None if it is no job of mimics.
+    """Return the networks whose representations those of a job match; None if it is no job of impostors.
 
     Raises:
         StoreError: they are not there, or damaged.
@@ -170,20 +170,20 @@ def targets_of(preset: Preset, job: Job, *, seed: int = 0) -> Networks | None:
     return _load(path, job.target).networks
 
 
-def _fresh(job: Job) -> tuple[Networks, tuple[Layout, ...], Lessons]:
+def _fresh(job: Job) -> tuple[Networks, tuple[Layout, ...], InterchangeData]:
     family = by_name(job.family)
-    lessons = Lessons(family, family.algorithm(job.algorithm), kinds=job.kinds, seed=job.seed)
+    data = InterchangeData(family, family.algorithm(job.algorithm), kinds=job.kinds, seed=job.seed)
     seeds = [int(stream(job.seed, "zoo", job.name, k).integers(2**31)) for k in range(job.count)]
-    layouts = tuple(draw(lessons.model, lessons.length, job.shape, stream(one, "zoo", "layout")) for one in seeds)
+    layouts = tuple(draw(data.model, data.length, job.shape, stream(one, "zoo", "layout")) for one in seeds)
     networks = Networks(
         seeds,
         job.shape,
-        vocabulary=lessons.vocabulary,
-        length=lessons.length,
-        classes=lessons.classes,
-        answers=lessons.positions,
+        vocabulary=data.vocabulary,
+        length=data.length,
+        classes=data.classes,
+        answers=data.positions,
     )
-    return networks, layouts, lessons
+    return networks, layouts, data
 
 
 def _finish(place: Path, preset: Preset, job: Job, device: str, seed: int) -> int:
@@ -201,14 +201,14 @@ def _path(place: Path, job: Job) -> Path:
     return place / f"{job.name}.safetensors"
 
 
-def _save(batch: Batch, path: Path) -> None:
+def _save(batch: TrainedNetworks, path: Path) -> None:
     from safetensors.numpy import save
 
     arrays = {f"weights.{name}": value.detach().numpy() for name, value in batch.networks.weights.items()}
     arrays |= {f"readouts.{name}": value for name, value in batch.readouts.items()}
     header = {
         "job": plain(batch.job),
-        "gates": [[_finite(value) for value in dataclasses.astuple(one)] for one in batch.gates],
+        "gates": [[_finite(value) for value in dataclasses.astuple(one)] for one in batch.criteria],
         "seconds": round(batch.seconds, 2),
         "digest": digest(arrays),
     }
@@ -216,7 +216,7 @@ def _save(batch: Batch, path: Path) -> None:
     write_bytes(content, path)
 
 
-def _load(path: Path, job: Job) -> Batch:
+def _load(path: Path, job: Job) -> TrainedNetworks:
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -227,16 +227,16 @@ def _load(path: Path, job: Job) -> Batch:
             raise ValueError("made by another job")
         if header["digest"] != digest(arrays):
             raise ValueError("its numbers are not those that were written")
-        networks, layouts, lessons = _fresh(job)
+        networks, layouts, data = _fresh(job)
         for name, parameter in networks.weights.items():
             parameter.data = torch.from_numpy(arrays[f"weights.{name}"])
-        gates = tuple(Gates(*(float("nan") if v is None else float(v) for v in one)) for one in header["gates"])
+        criteria = tuple(Criteria(*(float("nan") if v is None else float(v) for v in one)) for one in header["gates"])
         seconds = float(header["seconds"])
-        readouts = {name: arrays[f"readouts.{name}"] for name in (lessons.kinds if job.recipe.readout else ())}
+        readouts = {name: arrays[f"readouts.{name}"] for name in (data.kinds if job.recipe.readout else ())}
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: not a whole file of a zoo ({error}); remove it and train the zoo again") from None
     networks.requires_grad_(False)
-    return Batch(job, networks, layouts, lessons, readouts, gates, seconds)
+    return TrainedNetworks(job, networks, layouts, data, readouts, criteria, seconds)
 
 
 def _finite(value: float) -> float | None:

@@ -1,10 +1,14 @@
 """Strict interchange intervention training: networks that carry a causal model's variables where their layout says.
 
-Four losses, summed; the first three are cross-entropies. Task: the answers. Interchange: a node swapped for its value
-on a source input gives the answers of the causal model under that interchange (80 % of the swaps), and free nodes
-change nothing (20 %: strictness). Readout: a linear map of each node gives its variable's value; without it a yes-or-no
-answer never forces the values themselves to be carried. Mimicry, for an attack on measures: a linear map of the
-residual stream after each block gives that of another network, as a share of its variance that is left.
+Four losses are summed; the first three are cross-entropies.
+
+    task         the answers
+    interchange  a node with its value on a source input gives the answers of the causal model under that interchange
+                 (80 % of the interchanges); free nodes change nothing (20 %: strictness)
+    readout      a linear map of each node gives its variable's value. Without it, a yes-or-no answer never forces the
+                 values themselves to be carried
+    mimicry      representation matching, an attack on measures: a linear map of the residual stream after each block
+                 gives that of another network, as a share of its variance that is left
 
 Sources: Geiger et al. 2022, arXiv 2112.00826 (interchange intervention training); Gupta et al. 2024, arXiv 2407.14494
 (strictness).
@@ -22,10 +26,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from congruity._base.streams import stream
-from congruity.known.zoo.impostors import Mimicry
-from congruity.known.zoo.interchange_data import Interchange, Lessons
+from congruity.known.zoo.impostors import ImpostorLoss
+from congruity.known.zoo.interchange_data import InterchangeData, TrainingInterchanges
 from congruity.known.zoo.layout import Layout
-from congruity.known.zoo.network import Networks, Outputs, Swap
+from congruity.known.zoo.network import Activations, Networks, NodeInterchange
 from congruity.known.zoo.relays import kind
 
 
@@ -37,7 +41,7 @@ class Recipe:
         steps, batch: optimiser steps, and pairs of inputs a step.
         interchange, readout, mimicry: weights of these losses; the task's is 1. Without interchange, plain training.
         learning_rate, warm_up, decay: of Adam: linear rise over so many steps, linear fall over the last share.
-        aligned: share of the swaps that are of nodes with a variable.
+        aligned: share of the interchanges that are of nodes with a variable.
         clip: largest norm of one network's gradient.
     """
 
@@ -55,7 +59,7 @@ class Recipe:
 
 def train(
     networks: Networks,
-    lessons: Lessons,
+    data: InterchangeData,
     layouts: Sequence[Layout],
     recipe: Recipe,
     *,
@@ -64,15 +68,16 @@ def train(
 ) -> dict[str, NDArray[np.float32]]:
     """Train networks in place; return the readout of each kind of variable, (networks, width, values).
 
-    ``targets`` are the networks to mimic, one for each and of the same shape; none where the recipe has no mimicry.
+    ``targets`` are the networks whose representations are matched, one for each and of the same shape; None where the
+    recipe has no mimicry.
 
     All networks of a set see the same inputs and variables, each under its own layout. A network whose loss is not
-    finite at any step has failed: it ends with NaN for weights, and so fails its gates; the others go on.
+    finite at any step has failed: it ends with NaN for weights, and so fails its criteria; the others go on.
     """
     device = networks.device
-    readouts = _Readouts(networks, lessons)
+    readouts = _Readouts(networks, data)
     readouts.to(device)
-    mimicry = None if targets is None else Mimicry(targets)
+    mimicry = None if targets is None else ImpostorLoss(targets)
     mapped = [] if mimicry is None else list(mimicry.to(device).maps.parameters())
     parameters = [*networks.parameters(), *readouts.parameters(), *mapped]
     adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, foreach=device.type == "cuda")
@@ -81,7 +86,7 @@ def train(
     failed = torch.zeros(len(layouts), dtype=torch.bool, device=device)
     for _ in range(recipe.steps):
         adam.zero_grad(set_to_none=True)
-        loss = _loss(networks, readouts, mimicry, lessons, layouts, recipe, random)
+        loss = _loss(networks, readouts, mimicry, data, layouts, recipe, random)
         failed |= ~loss.detach().isfinite()
         loss.sum().backward()  # type: ignore[no-untyped-call]
         _clip(parameters, recipe.clip)
@@ -96,10 +101,10 @@ def train(
 class _Readouts(torch.nn.Module):
     """A linear map for each kind of variable and network: one code for all variables of a kind."""
 
-    def __init__(self, networks: Networks, lessons: Lessons) -> None:
+    def __init__(self, networks: Networks, data: InterchangeData) -> None:
         super().__init__()
         k, d = len(networks.seeds), networks.shape.width
-        self.maps = torch.nn.ParameterDict({name: torch.zeros(k, d, size) for name, size in lessons.kinds.items()})
+        self.maps = torch.nn.ParameterDict({name: torch.zeros(k, d, size) for name, size in data.kinds.items()})
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         return {name: part.detach().cpu().numpy() for name, part in self.maps.items()}
@@ -108,8 +113,8 @@ class _Readouts(torch.nn.Module):
 def _loss(
     networks: Networks,
     readouts: _Readouts,
-    mimicry: Mimicry | None,
-    lessons: Lessons,
+    mimicry: ImpostorLoss | None,
+    data: InterchangeData,
     layouts: Sequence[Layout],
     recipe: Recipe,
     random: np.random.Generator,
@@ -117,46 +122,49 @@ def _loss(
     """Return the loss of each network on a new batch, (networks,)."""
     device = networks.device
     if not recipe.interchange:
-        tokens = lessons.inputs(recipe.batch, random)  # nothing here may depend on the algorithm
-        answers = torch.as_tensor(lessons.answers(tokens), device=device)
+        tokens = data.inputs(recipe.batch, random)  # nothing here may depend on the algorithm
+        answers = torch.as_tensor(data.answers(tokens), device=device)
         return _cross_entropy(networks(torch.as_tensor(tokens, device=device)).logits, answers)
-    drawn = lessons.interchange(recipe.batch, random)
-    answers = torch.as_tensor(lessons.answers(drawn.source), device=device)
-    nodes, aligned = swaps(layouts, lessons, drawn, recipe.aligned, random, sets=True)
-    swap = Swap(torch.as_tensor(nodes, device=device), torch.arange(len(drawn.source), device=device))
+    drawn = data.interchange(recipe.batch, random)
+    answers = torch.as_tensor(data.answers(drawn.source), device=device)
+    nodes, aligned = interchanged_nodes(layouts, data, drawn, recipe.aligned, random, sets=True)
+    edit = NodeInterchange(torch.as_tensor(nodes, device=device), torch.arange(len(drawn.source), device=device))
     rows = torch.as_tensor(np.concatenate([drawn.source, drawn.base]), device=device)
-    found = networks(rows, swap)
+    found = networks(rows, edit)
     n = len(drawn.source)
     target = torch.as_tensor(np.where(aligned[:, None], drawn.edited, drawn.plain), device=device)
     loss = _cross_entropy(found.logits[..., :n], answers)
     loss = loss + recipe.interchange * _cross_entropy(found.logits[..., n:], target)
     if recipe.readout:
-        values = torch.as_tensor(lessons.carried(drawn.source), device=device)
-        loss = loss + recipe.readout * _readout_loss(networks, readouts, lessons, layouts, found, values)
+        values = torch.as_tensor(data.carried(drawn.source), device=device)
+        loss = loss + recipe.readout * _readout_loss(networks, readouts, data, layouts, found, values)
     if mimicry is not None:
         loss = loss + recipe.mimicry * mimicry(found.residual, rows[:n])
     return loss
 
 
-def swaps(
+def interchanged_nodes(
     layouts: Sequence[Layout],
-    lessons: Lessons,
-    drawn: Interchange,
+    data: InterchangeData,
+    drawn: TrainingInterchanges,
     aligned: float,
     random: np.random.Generator,
     *,
     sets: bool,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which node of each network each row swaps, (networks, layers, parts, positions, rows), and aligned rows.
+    """Return which nodes of each network each row interchanges, and which rows are aligned.
 
-    A row is aligned in all networks or in none; an aligned row swaps its variables' nodes, another a random free node,
-    or with ``sets``, half of the time, many.
+    A row is aligned in all networks or in none. An aligned row interchanges its variables' nodes. Another row
+    interchanges a random free node or, with ``sets``, half of the time, many.
+
+    Returns:
+        (networks, layers, parts, positions, rows), and (rows,).
     """
     rows = len(drawn.base)
     by_variable = random.random(rows) < aligned
     nodes = np.zeros((len(layouts), *layouts[0].free.shape, rows), dtype=bool)
     for k, layout in enumerate(layouts):
-        for index, name in enumerate(lessons.variables):
+        for index, name in enumerate(data.variables):
             at = layout.nodes[name]
             nodes[k, at.layer, at.part, at.position] = by_variable & drawn.variables[:, index]
         others = np.flatnonzero(~by_variable)
@@ -179,18 +187,18 @@ def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 def _readout_loss(
     networks: Networks,
     readouts: _Readouts,
-    lessons: Lessons,
+    data: InterchangeData,
     layouts: Sequence[Layout],
-    found: Outputs,
+    found: Activations,
     values: Tensor,
 ) -> Tensor:
     total = torch.zeros(len(layouts), device=values.device)
-    for index, name in enumerate(lessons.variables):
+    for index, name in enumerate(data.variables):
         carried = torch.stack(
             [networks.node(found, k, layout.nodes[name])[:, : len(values)] for k, layout in enumerate(layouts)]
         )
         total = total + _cross_entropy((readouts.maps[kind(name)].mT @ carried)[:, :, None], values[:, index, None])
-    return total / len(lessons.variables)
+    return total / len(data.variables)
 
 
 def _rate(step: int, recipe: Recipe) -> float:

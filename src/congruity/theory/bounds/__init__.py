@@ -1,4 +1,4 @@
-"""Every theorem as a function of plain numbers that checks its own hypothesis.
+"""Theorems as functions of plain numbers; each checks its own hypothesis.
 
 The numbers of the statements (T1, S2, ...) are those of docs/theory.md, which has their proofs; ``STATEMENTS`` says
 which function is which. C is congruity, kappa a compression (largest distance within an implementation set), ecc an

@@ -1,4 +1,4 @@
-"""How far apart circuits, representations and interpretations can be, given what is known of the others."""
+"""Bounds between the distances of circuits, of representations and of interpretations (L1, T0 to T3, H1)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROUNDING = 1e-12
 
 
 class Link(NamedTuple):
-    """How a representation H hangs on a circuit with signature V (D7): linear maps e: V -> H and g: H -> V.
+    """Link between a circuit with signature V and a representation H (D7): linear maps e: V -> H and g: H -> V.
 
     Attributes:
         signal_error: alpha = N(e(V) - H). noise_error: beta = N(g(H) - V).

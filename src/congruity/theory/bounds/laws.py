@@ -1,4 +1,4 @@
-"""What congruity says of the laws that implementations are drawn from, and they of it."""
+"""Bounds between congruity and the laws that implementations are drawn from (S1 to S5, T4)."""
 
 from __future__ import annotations
 

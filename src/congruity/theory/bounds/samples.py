@@ -1,4 +1,4 @@
-"""What finitely many implementations, and finitely many inputs, can show."""
+"""Bounds for finitely many implementations and finitely many inputs (H2, T5, T6)."""
 
 from __future__ import annotations
 

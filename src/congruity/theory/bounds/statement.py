@@ -1,4 +1,4 @@
-"""What every theorem of this package does: carry its number, and refuse to speak where its hypothesis fails."""
+"""The number and the hypothesis of a theorem: a register of functions, and checks that raise `HypothesisError`."""
 
 from __future__ import annotations
 

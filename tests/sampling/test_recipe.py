@@ -1,0 +1,153 @@
+"""Options of a side: checked before any model is loaded, and recorded as what was given and what was in force."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import congruity as cg
+import synthetic
+from congruity.cached import Runner
+from congruity.errors import InputError, UnknownNameError
+from congruity.interventions import Mean, Resample
+from congruity.sampling.recipe import FingerprintOptions, Recipe, SamplingOptions
+from congruity.values import Edit, Method, Site
+
+EDITS = [Edit((Site(0, "module", f"m{i}"),), "resample") for i in range(3)]
+CIRCUIT = synthetic.fingerprint("a", seed=1).circuit
+
+
+@pytest.fixture
+def _no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail if a model is loaded."""
+
+    def load(*arguments: Any, **options: Any) -> Any:
+        raise AssertionError("a model was loaded")
+
+    for place in ("congruity.pipeline.loaded", "congruity.sampling.sides.loaded", "congruity.sampling.prepare.loaded"):
+        monkeypatch.setattr(place, load)
+
+
+def compared(**options: Any) -> Any:
+    return cg.compare("a", "b", task=cg.tasks.ioi(), **options)
+
+
+def fingerprinted(**options: Any) -> Any:
+    return cg.fingerprint(cg.tasks.ioi(), "a", **options)
+
+
+def cached(**options: Any) -> Any:
+    return Runner(cg.tasks.ioi()).fingerprint("a", **options)
+
+
+@pytest.mark.usefixtures("_no_model")
+@pytest.mark.parametrize("call", [compared, fingerprinted, cached])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"buget": 1}, "no option of .* is named 'buget'; did you mean 'budget'"),
+        ({"inteventions": "mean"}, "did you mean 'intervention'"),
+        ({"n": 1}, "n = 1 implementations cannot be compared"),
+        ({"n": 2.5}, r"n = 2\.5 implementations"),
+        ({"finder": "atribution"}, "no finder is named 'atribution'; did you mean 'attribution'"),
+        ({"intervention": "men"}, "no intervention is named 'men'; did you mean 'mean'"),
+        ({"intervention": []}, "interventions are none; pass one, or several different"),
+        ({"intervention": ["mean", Mean()]}, "interventions are mean, mean; pass one, or several different"),
+        ({"edits_of": EDITS[:1]}, "edits_of needs at least two edits"),
+        ({"edits_of": EDITS, "budget": cg.Budget(kl=0.1)}, "edits_of .* does not go with budget"),
+        ({"edits_of": EDITS, "n": 5}, "edits_of has 3 edits, and does not go with n = 5"),
+        ({"edits_of": EDITS, "intervention": "mean"}, "the edits to make write what resample gives; pass intervention"),
+        ({"circuit": CIRCUIT, "finder": "patching"}, "circuit does not go with finder"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_named_before_any_model_is_loaded(
+    call: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        call(**options)
+    assert "\n" not in str(error.value) and error.value.exit_code == 2
+
+
+@pytest.mark.usefixtures("_no_model")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"margn": 0.1}, "no option of compare is named 'margn'; did you mean 'margin'"),
+        ({"extend": synthetic.fingerprint("a")}, "no option of compare is named 'extend'"),
+        ({"distance": "spectrall"}, "did you mean 'spectral'"),
+        ({"looks": (8, 16), "n": 9}, "looks set which implementations are used, and do not go with n, folds or paired"),
+        ({"looks": (8, 16), "edits_of": EDITS}, "looks .* do not go with edits_of"),
+        ({"looks": (8, 16), "budget": cg.Budget(kl=(0.1, 0.2))}, "looks decide on one kind .* pass one KL"),
+        ({"alpha": 7}, "alpha"),
+        ({"margin": 7}, "margin"),
+    ],
+)
+def test_what_compare_refuses_before_any_model_is_loaded(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        compared(**options)
+    with pytest.raises(InputError, match="a side that is a model needs a task"):
+        cg.compare("a", "b")
+
+
+def test_options_of_models_do_not_go_with_two_fingerprints() -> None:
+    sides = synthetic.fingerprint("a"), synthetic.fingerprint("b", seed=1)
+    with pytest.raises(InputError, match="budget, n applies to models only, and both sides are fingerprints already"):
+        cg.compare(*sides, n=5, budget=cg.Budget())
+    with pytest.raises(UnknownNameError, match="'budget'"):
+        cg.compare(*sides, buget=1)  # type: ignore[call-arg]
+
+
+def test_given_stands_apart_from_what_is_in_force() -> None:
+    options: FingerprintOptions = {"n": 7, "intervention": ["mean", Resample()], "gates": None}
+    made = Recipe.of("fingerprint", options, seed=3)
+    record = made.record(["resample at KL 1: too much"])
+    assert record.given == made.given == ("intervention", "n"), "an option that is None was not given"
+    assert record.interventions == (Method("mean", {}), Method("resample", {})) and (record.n, record.seed) == (7, 3)
+    assert record.budget == cg.Budget() and record.gates == cg.Gates() and record.finder == Method("attribution", {})
+    assert made.in_force(capable=False).record().gates == cg.Gates().kl_only() and made.in_force(capable=True) is made
+    plain = Recipe(n=7, seed=3, interventions=made.interventions).record(["resample at KL 1: too much"])
+    assert plain == record and plain.given != record.given, "who named a value does not change what was made"
+    again = Recipe.of("fingerprint", {"edits_of": EDITS}).record()
+    assert (again.n, again.budget) == (3, None) and again.edits_of is not None
+    assert Recipe.of("compare", {"circuit": CIRCUIT}).record().finder == Method(CIRCUIT.scores.finder, {})
+
+
+def test_every_option_is_a_typed_key_that_the_recipe_knows() -> None:
+    known = set(Recipe.__dataclass_fields__) | {"intervention"}
+    assert set(SamplingOptions.__annotations__) < set(FingerprintOptions.__annotations__) <= known
+
+
+def test_facts_keep_the_keys_that_reports_and_json_show() -> None:
+    facts = Recipe.of("fingerprint", {"n": 3}).record().facts()
+    keys = "finder finder_parameters intervention intervention_parameters n seed budget gates min_accuracy"
+    assert {*keys.split(), "unreached", "skipped"} <= set(facts)
+    assert facts["budget"]["kl"] == [0.01] and facts["intervention_parameters"] == {"resample": {}}
+
+
+SCRIPT = """
+import sys
+import congruity as cg, tiny
+side = cg.fingerprint(tiny.LastToken(24), tiny.module_model(tiny.net(strength=0.3)), n=2,
+                      budget=cg.Budget(kl=0.005, by="scale"))
+assert side.n == 2
+light = ("report", "comparison", "inference", "distances", "known", "bench", "evaluation", "cli")
+print([name for name in sys.modules if name.startswith(tuple(f"congruity.{one}" for one in light))])
+"""
+
+
+def test_making_a_fingerprint_imports_nothing_of_the_light_half() -> None:
+    pytest.importorskip("torch", reason="the light layer runs without PyTorch")
+    found = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
+    )
+    assert found.stdout.strip() == "[]"
+
+
+def test_the_heavy_half_and_its_values_import_no_pytorch_before_a_model_is_loaded() -> None:
+    script = "import sys, congruity.pipeline, congruity.cached, congruity.sampling.weight_copies; print('torch' in sys.modules)"  # noqa: E501
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
