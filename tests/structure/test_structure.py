@@ -60,12 +60,12 @@ def test_every_room_stands_in_the_plan_once() -> None:
 
 
 def test_there_is_no_circle_of_imports() -> None:
-    cut = {tuple(entry.split(" imports ")) for entry in STILL["upward"] | STILL["circles"]}
+    cut = {tuple(entry.split(" imports ")) for entry in STILL["upward"] | STILL.get("circles", set())}
     left = {name: frozenset(o for o in others if (name, o) not in cut) for name, others in GRAPH.arrows.items()}
     assert not architecture.circles(left)
     members = {name for circle in architecture.circles(GRAPH.arrows) for name in circle}
-    still = {entry for entry in STILL["circles"] if set(entry.split(" imports ")) <= members}
-    assert still == STILL["circles"], "mended, delete from STILL"
+    still = {entry for entry in STILL.get("circles", set()) if set(entry.split(" imports ")) <= members}
+    assert still == STILL.get("circles", set()), "mended, delete from STILL"
 
 
 def between(sources: Iterable[str], targets: Iterable[str]) -> Iterator[str]:
