@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 import congruity as cg
 from congruity._base.artifact import contents
-from congruity.comparison.alike import mismatches
+from congruity.comparison.alike import pair_of
 from congruity.errors import StoreError
 from congruity.values import Method, Stratum
 
@@ -49,8 +49,8 @@ def test_what_schema_2_did_not_record_is_none_and_changes_no_verdict() -> None:
     assert sparse.sampling.finder == Method("attribution", None) and sparse.sampling.budget is None
     assert copies.sampling.source == "weights" and copies.sampling.gates is None
     assert copies.sampling.strength_rule == {"tolerance": 0.1, "by": "scale"}
-    assert not mismatches(copies, copies) and not mismatches(sparse, sparse)
-    assert any("admitted through different gates" in line for line in mismatches(sparse, copies))
+    assert not pair_of(copies, copies).mismatches and not pair_of(sparse, sparse).mismatches
+    assert any("admitted through different gates" in line for line in pair_of(sparse, copies).mismatches)
 
 
 @pytest.mark.parametrize("name", ["full", "sparse", "copies"])
