@@ -15,6 +15,7 @@ from congruity import interventions as writes
 from congruity._base.digest import digest
 from congruity._base.registry import parameters_of
 from congruity._base.versions import versions
+from congruity._base.wording import printable, shorten
 from congruity.errors import InputError, UnknownNameError
 from congruity.protocols import Finder, Intervention, Model
 from congruity.values import (
@@ -107,7 +108,7 @@ class Recipe:
         known = (FingerprintOptions if verb == "fingerprint" else SamplingOptions).__annotations__
         for name in given:
             if name not in known:
-                raise UnknownNameError(f"option of {verb}", name, (*known, *also, "seed", "progress"))
+                raise UnknownNameError(f"option of {verb}", name, {*known, *also, "seed", "progress"})
         chosen = {name: value for name, value in given.items() if value is not None}
         made = cls._of(verb, chosen, seed)
         _require_compatible(verb, chosen, made)
@@ -121,10 +122,10 @@ class Recipe:
         n = chosen.get("n", 2)
         if not isinstance(n, int) or n < 2:
             raise InputError(f"{verb}: n = {n} implementations cannot be compared with each other; ask for at least 2")
-        if isinstance(finder := chosen.get("finder"), str):
-            named["finder"] = finders.by_name(finder)
-        elif finder is not None:
-            named["finder"] = finder
+        _require_types(verb, chosen)
+        if (finder := chosen.get("finder")) is not None:
+            named["finder"] = finders.by_name(finder) if isinstance(finder, str) else finder
+            _require_members(verb, "finder", named["finder"], "scores")
         if "intervention" in chosen:
             named["interventions"] = _interventions(verb, chosen["intervention"])
         if (source := chosen.get("edits_of")) is not None:
@@ -208,15 +209,47 @@ def method(thing: Finder | Intervention) -> Method:
 def _interventions(verb: str, given: Any) -> tuple[Intervention, ...]:
     listed = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
     used = tuple(writes.by_name(one) if isinstance(one, str) else one for one in listed)
+    for one in used:
+        _require_members(verb, "intervention", one, "replacement")
     names = [one.name for one in used]
     if not used or len(set(names)) < len(names):
         raise InputError(f"{verb}: interventions are {', '.join(names) or 'none'}; pass one, or several different")
     return used
 
 
+_TYPES: Mapping[str, tuple[type, str]] = {
+    "budget": (Budget, "a Budget, such as Budget(kl=0.01)"),
+    "gates": (Gates, "Gates, such as Gates(max_kl=0.1)"),
+    "circuit": (Circuit, "a Circuit, such as congruity.discover returns"),
+    "extend": (Fingerprint, "a Fingerprint; Fingerprint.load reads a file"),
+}
+
+
+def _require_types(verb: str, chosen: Mapping[str, Any]) -> None:
+    for name, (kind, what) in _TYPES.items():
+        if name in chosen and not isinstance(chosen[name], kind):
+            raise InputError(f"{verb}: {name} is {_shown(chosen[name])}; pass {what}")
+
+
+def _require_members(verb: str, option: str, thing: Any, method: str) -> None:
+    """Raise `InputError` for a class, and for an object that lacks a name or the method of its protocol."""
+    named = isinstance(getattr(thing, "name", None), str) and callable(getattr(thing, method, None))
+    if isinstance(thing, type) or not named:
+        raise InputError(f"{verb}: {option} is {_shown(thing)}; pass its name, or an object with name and {method}()")
+
+
+def _shown(value: object) -> str:
+    return printable(shorten(repr(value), 60))
+
+
 def _edits(verb: str, source: Fingerprint | Sequence[Edit]) -> dict[str, Any]:
-    items: Sequence[Any] = source.admitted if isinstance(source, Fingerprint) else source
-    edits = tuple(item.edit if isinstance(item, Implementation) else item for item in items)
+    items: Any = source.admitted if isinstance(source, Fingerprint) else source
+    listed = isinstance(items, Sequence) and not isinstance(items, str)
+    edits = tuple(item.edit if isinstance(item, Implementation) else item for item in items) if listed else ()
+    if not listed or not all(isinstance(edit, Edit) for edit in edits):
+        raise InputError(
+            f"{verb}: edits_of is {_shown(source)}; pass a Fingerprint (Fingerprint.load reads a file) or several edits"
+        )
     if len(edits) < 2:
         raise InputError(f"{verb}: edits_of needs at least two edits, and does not go with extend")
     return {"edits": edits, "edits_of": source.digest if isinstance(source, Fingerprint) else digest(*edits)}
