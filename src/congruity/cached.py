@@ -21,7 +21,7 @@ from congruity.comparison.tables import distance_table
 from congruity.errors import StoreError
 from congruity.protocols import Distance, Task
 from congruity.sampling.fingerprint import make_fingerprint
-from congruity.sampling.recipe import Recipe, SamplingOptions
+from congruity.sampling.recipe import SamplingOptions, SamplingRecipe
 from congruity.store import fingerprints as store
 from congruity.values import SCHEMA_VERSION, DistanceTable, Fingerprint
 
@@ -70,7 +70,7 @@ class Runner:
 
     def fingerprint(self, name: str, **options: Unpack[SamplingOptions]) -> Fingerprint:
         """Return the fingerprint of ``name``, capable of the task or not; options as of `congruity.fingerprint`."""
-        recipe = Recipe.of("fingerprint", options, seed=self.seed)
+        recipe = SamplingRecipe.of("fingerprint", options, seed=self.seed)
         recipe = dataclasses.replace(recipe, require_task=False, given=())
         key = digest(
             SCHEMA_VERSION, name, self.source_digest(name), self.task.examples().digest, recipe.record(), versions()

@@ -26,7 +26,7 @@ from congruity.sampling.circuit import find_circuit
 from congruity.sampling.faithfulness import measure_faithfulness
 from congruity.sampling.fingerprint import make_fingerprint
 from congruity.sampling.prepare import loaded, prepare, require_task
-from congruity.sampling.recipe import FingerprintOptions, Recipe, SamplingOptions
+from congruity.sampling.recipe import FingerprintOptions, SamplingOptions, SamplingRecipe
 from congruity.sampling.sides import growing_sides, is_fingerprint, two_sides
 from congruity.values import Circuit, Comparison, Congruity, Fingerprint, Gates
 
@@ -65,7 +65,7 @@ def fingerprint(
     >>> side = cg.fingerprint(cg.tasks.ioi(n=200), "smollm2-135m", n=20)  # doctest: +SKIP
     """
     require_task(task, "fingerprint")
-    recipe, clock = Recipe.of("fingerprint", options, seed=seed), clock or Clock()
+    recipe, clock = SamplingRecipe.of("fingerprint", options, seed=seed), clock or Clock()
     with clock("load"):
         network = loaded(model)
     return make_fingerprint(task, network, recipe, progress=progress, clock=clock)
@@ -110,7 +110,7 @@ def discover(
     0.93
     """
     require_task(task, "discover")
-    recipe = Recipe.of("discover", {"finder": finder, "intervention": intervention, "gates": gates}, seed=seed)
+    recipe = SamplingRecipe.of("discover", {"finder": finder, "intervention": intervention, "gates": gates}, seed=seed)
     if len(recipe.interventions) > 1:
         raise InputError("discover: one intervention finds the circuit; pass one")
     if not isinstance(n_random, int) or n_random < 0:
@@ -189,18 +189,18 @@ def compare(
     >>> cg.compare("a.safetensors", "b.safetensors", distance="procrustes").verdict  # doctest: +SKIP
     'undecided'
     """
-    from congruity import distances  # here, so that making a fingerprint imports nothing of the light half
+    from congruity import distances
 
-    recipe = Recipe.of("compare", sampling, seed=seed, also=_ARGUMENTS)
+    recipe = SamplingRecipe.of("compare", sampling, seed=seed, also=_ARGUMENTS)
     plan = ComparisonPlan(distances.chosen(distance), margin, alpha, folds, looks, paired, seed)
     return compared(a, b, task=task, recipe=recipe, plan=plan, progress=progress).result
 
 
-_ARGUMENTS = tuple(name for name, one in inspect.signature(compare).parameters.items() if one.kind != one.VAR_KEYWORD)
+_ARGUMENTS = tuple(inspect.signature(compare).parameters)[:-1]  # without the options of ``sampling``
 
 
 def compared(
-    a: Any, b: Any, *, task: Task | None, recipe: Recipe, plan: ComparisonPlan, progress: Progress = silent
+    a: Any, b: Any, *, task: Task | None, recipe: SamplingRecipe, plan: ComparisonPlan, progress: Progress = silent
 ) -> Comparison:
     """Do what `compare` does, and return both fingerprints with the result, as reports need them."""
     from congruity.comparison import compare as light  # here, so that making a fingerprint loads nothing that compares
@@ -222,7 +222,7 @@ def compared(
     return Comparison(left, right, result)
 
 
-def _require_compatible(a: Any, b: Any, recipe: Recipe, plan: ComparisonPlan) -> None:
+def _require_compatible(a: Any, b: Any, recipe: SamplingRecipe, plan: ComparisonPlan) -> None:
     """Raise `InputError`, before any model is loaded, for options that do not go together."""
     from congruity.comparison.sequential import planned
 

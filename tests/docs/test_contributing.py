@@ -23,13 +23,12 @@ CONTRACTS = ("distances/test_distances.py", "tasks/test_tasks.py", "models/test_
 
 
 def register(home: Path, module: str, program: str) -> None:
-    """Write the import, and the line in ``REGISTRY``: a class where it holds classes, else an object."""
+    """Write the import, and the class in ``REGISTRY``."""
     text = home.read_text(encoding="utf-8")
     (kind,) = re.findall(r"^class (\w+)", program, flags=re.MULTILINE)
     family = home.parent.name
-    (line,) = re.findall(r"^REGISTRY: .*$", text, flags=re.MULTILINE)
-    member = kind if "type[" in line else f"{kind}()"
-    text = text.replace(line, line.replace(" = (", f" = ({member}, "))
+    (line,) = re.findall(r"^REGISTRY\b.*$", text, flags=re.MULTILINE)
+    text = text.replace(line, line.replace(" = (", f" = ({kind}, "))
     first = re.search(rf"^from congruity\.{family}\.", text, flags=re.MULTILINE)
     assert first is not None
     here = first.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the light layer runs without PyTorch")
 tiny = pytest.importorskip("tiny", reason="needs transformers, of the models extra")
 
+from congruity import finders, interventions  # noqa: E402
 from congruity._base.registry import parameters_of  # noqa: E402
 from congruity.errors import InputError, ModelError  # noqa: E402
 from congruity.finders import REGISTRY, Attribution, Hybrid, IntegratedGradients, Patching  # noqa: E402
@@ -431,3 +433,14 @@ def test_hybrid_refuses_shares_that_are_none() -> None:
         with pytest.raises(InputError, match="shares must be"):
             Hybrid(**wrong)
     assert parameters_of(Hybrid()) == {"budget": 0.24, "audit": 0.08, "seed": 0, "keep": 0.2}
+
+
+@pytest.mark.parametrize("kind", [*REGISTRY, *interventions.REGISTRY], ids=lambda kind: kind.name)
+def test_a_registry_holds_classes_whose_parameters_are_json_and_make_the_same_object_again(kind: Any) -> None:
+    assert isinstance(kind, type) and isinstance(kind.name, str)
+    one = kind()
+    assert one == kind() and one is not kind() and hash(one) == hash(kind())
+    parameters = json.loads(json.dumps(parameters_of(one)))
+    assert "name" not in parameters and kind(**parameters) == one
+    family = finders if kind in REGISTRY else interventions
+    assert family.by_name(kind.name) == one and family.by_name(kind.name) is not family.by_name(kind.name)

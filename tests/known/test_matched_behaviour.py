@@ -134,7 +134,7 @@ def test_equal_seeds_give_equal_bytes_whatever_the_callers_random_state(tmp_path
         torch.manual_seed(threads)
         before, own = torch.get_num_threads(), torch.get_rng_state()
         torch.set_num_threads(threads)
-        tw.twins(1, steps=STEPS, folder=tmp_path / part)
+        tw.matched_networks(1, steps=STEPS, folder=tmp_path / part)
         assert torch.get_num_threads() == threads and torch.equal(torch.get_rng_state(), own)
         torch.set_num_threads(before)
         files.append({path.name: path.read_bytes() for path in (tmp_path / part).iterdir()})
@@ -155,25 +155,25 @@ def test_trained_networks_come_from_the_cache_and_other_steps_are_other_files(
 ) -> None:
     monkeypatch.setenv("CONGRUITY_CACHE", str(tmp_path))
     told: list[tuple[str, int, int]] = []
-    first = tw.twins(1, steps=STEPS, progress=lambda *what: told.append(what))
+    first = tw.matched_networks(1, steps=STEPS, progress=lambda *what: told.append(what))
     assert told[-1] == ("train relay-0", STEPS, STEPS)
     told.clear()
-    again = tw.twins(1, steps=STEPS, progress=lambda *what: told.append(what))
+    again = tw.matched_networks(1, steps=STEPS, progress=lambda *what: told.append(what))
     assert not told and [network.name for network in again] == ["direct-0", "relay-0"]
     for a, b in zip(first, again, strict=True):
         assert (a.accuracy, a.loss) == (b.accuracy, b.loss)
         assert all(torch.equal(v, b.module.state_dict()[k]) for k, v in a.module.state_dict().items())
-    tw.twins(1, steps=1)
+    tw.matched_networks(1, steps=1)
     files = sorted((tmp_path / "twins").iterdir())
     assert len(files) == 4
     for path in files:
         path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(StoreError, match="delete it, and it is trained again"):
-        tw.twins(1, steps=STEPS)
+        tw.matched_networks(1, steps=STEPS)
 
 
 def test_divergences_are_zero_on_the_diagonal_and_the_loss_is_finite(modules: dict[str, Any]) -> None:
-    networks = [tw.Twin(kind, 0, modules[kind], *tw._score(modules[kind])) for kind in tw.KINDS]
+    networks = [tw.MatchedNetwork(kind, 0, modules[kind], *tw._score(modules[kind])) for kind in tw.KINDS]
     table = tw.divergences(networks)
     assert table.shape == (2, 2) and (np.diag(table) == 0).all() and table[0, 1] > 0 < table[1, 0]
     assert all(0 < network.loss < 10 and 0 <= network.accuracy <= 1 for network in networks)

@@ -19,7 +19,7 @@ from congruity.interventions import Mean, Resample
 from congruity.sampling import strength as tuning
 from congruity.sampling.implementations import Sampler
 from congruity.sampling.prepare import PreparedModel, Split
-from congruity.sampling.recipe import Recipe
+from congruity.sampling.recipe import SamplingRecipe
 from congruity.values import Behaviour, Circuit, Edit, Gates, Outputs, Scores, Site, Stratum
 
 SITES = tuple(Site(i, "module", f"m{i}") for i in range(40))
@@ -57,7 +57,7 @@ def circuit(pool: Sequence[Site] = SITES) -> Circuit:
 def sampler(bound: Any, pool: Sequence[Site] = SITES, **options: Any) -> Sampler:
     unedited = Outputs(np.full(8, 3.0), np.zeros(8))
     prepared = PreparedModel(MODEL, None, bound, (), Split(np.arange(0), TUNED, MEASURED), unedited)  # type: ignore[arg-type]
-    return Sampler(prepared, circuit(pool), Recipe(**options), Resample())
+    return Sampler(prepared, circuit(pool), SamplingRecipe(**options), Resample())
 
 
 def sample(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import synthetic
 from congruity.cached import Runner
 from congruity.errors import InputError, UnknownNameError
 from congruity.interventions import Mean, Resample
-from congruity.sampling.recipe import FingerprintOptions, Recipe, SamplingOptions
+from congruity.sampling.recipe import FingerprintOptions, SamplingOptions, SamplingRecipe
 from congruity.values import Edit, Method, Site
 
 EDITS = [Edit((Site(0, "module", f"m{i}"),), "resample") for i in range(3)]
@@ -53,6 +54,13 @@ def cached(**options: Any) -> Any:
         ({"inteventions": "mean"}, "did you mean 'intervention'"),
         ({"n": 1}, "n = 1 implementations cannot be compared"),
         ({"n": 2.5}, r"n = 2\.5 implementations"),
+        ({"budget": 0.01}, r"budget is 0\.01; pass a Budget"),
+        ({"gates": {"max_kl": 1}}, r"gates is \{'max_kl': 1\}; pass a Gates"),
+        (
+            {"finder": object()},
+            r"finder is <object .*>, which has no 'name'; pass a name, or an object with name and s",
+        ),
+        ({"intervention": 3}, "intervention is 3, which has no 'name'; pass a name, or an object with name and replac"),
         ({"finder": "atribution"}, "no finder is named 'atribution'; did you mean 'attribution'"),
         ({"intervention": "men"}, "no intervention is named 'men'; did you mean 'mean'"),
         ({"intervention": []}, "interventions are none; pass one, or several different"),
@@ -62,15 +70,12 @@ def cached(**options: Any) -> Any:
         ({"edits_of": EDITS, "n": 5}, "edits_of has 3 edits, and does not go with n = 5"),
         ({"edits_of": EDITS, "intervention": "mean"}, "the edits to make write what resample gives; pass intervention"),
         ({"circuit": CIRCUIT, "finder": "patching"}, "circuit does not go with finder"),
-        ({"budget": 0.01}, r"budget is 0\.01; pass a Budget, such as Budget\(kl=0\.01\)"),
-        ({"gates": cg.Budget()}, r"gates is Budget\(.*; pass Gates"),
         ({"circuit": "c.json"}, r"circuit is 'c\.json'; pass a Circuit"),
-        ({"finder": 3}, r"finder is 3; pass its name, or an object with name and scores\(\)"),
-        ({"finder": cg.finders.Attribution}, "finder is <class .*; pass its name, or an object"),
-        ({"finder": Mean()}, "finder is Mean.*; pass its name, or an object"),
-        ({"intervention": 0.5}, r"intervention is 0\.5; pass its name, or an object with name and replacement\(\)"),
-        ({"intervention": ["mean", None]}, "intervention is None; pass its name"),
-        ({"intervention": Mean}, "intervention is <class .*; pass its name"),
+        ({"circuit": synthetic.fingerprint("a")}, r"circuit is Fingerprint\(.{,60}; pass a Circuit"),
+        ({"finder": cg.finders.Attribution}, r"finder is a class; pass an object, Attribution\(\)"),
+        ({"finder": Mean()}, r"finder is Mean\(.*, which has no 'scores'"),
+        ({"intervention": ["mean", None]}, "intervention is None, which has no 'name'"),
+        ({"intervention": Mean}, r"intervention is a class; pass an object, Mean\(\)"),
         ({"edits_of": "a.safetensors"}, r"edits_of is 'a\.safetensors'; pass a Fingerprint"),
         ({"edits_of": [1, 2]}, r"edits_of is \[1, 2\]; pass a Fingerprint"),
         ({"edits_of": 1}, "edits_of is 1; pass a Fingerprint"),
@@ -143,26 +148,26 @@ def test_options_of_models_do_not_go_with_two_fingerprints() -> None:
 
 def test_given_stands_apart_from_what_is_in_force() -> None:
     options: FingerprintOptions = {"n": 7, "intervention": ["mean", Resample()], "gates": None}
-    made = Recipe.of("fingerprint", options, seed=3)
+    made = SamplingRecipe.of("fingerprint", options, seed=3)
     record = made.record(["resample at KL 1: too much"])
     assert record.given == made.given == ("intervention", "n"), "an option that is None was not given"
     assert record.interventions == (Method("mean", {}), Method("resample", {})) and (record.n, record.seed) == (7, 3)
     assert record.budget == cg.Budget() and record.gates == cg.Gates() and record.finder == Method("attribution", {})
     assert made.in_force(capable=False).record().gates == cg.Gates().kl_only() and made.in_force(capable=True) is made
-    plain = Recipe(n=7, seed=3, interventions=made.interventions).record(["resample at KL 1: too much"])
+    plain = SamplingRecipe(n=7, seed=3, interventions=made.interventions).record(["resample at KL 1: too much"])
     assert plain == record and plain.given != record.given, "who named a value does not change what was made"
-    again = Recipe.of("fingerprint", {"edits_of": EDITS}).record()
+    again = SamplingRecipe.of("fingerprint", {"edits_of": EDITS}).record()
     assert (again.n, again.budget) == (3, None) and again.edits_of is not None
-    assert Recipe.of("compare", {"circuit": CIRCUIT}).record().finder == Method(CIRCUIT.scores.finder, {})
+    assert SamplingRecipe.of("compare", {"circuit": CIRCUIT}).record().finder == Method(CIRCUIT.scores.finder, {})
 
 
 def test_every_option_is_a_typed_key_that_the_recipe_knows() -> None:
-    known = set(Recipe.__dataclass_fields__) | {"intervention"}
+    known = set(SamplingRecipe.__dataclass_fields__) | {"intervention"}
     assert set(SamplingOptions.__annotations__) < set(FingerprintOptions.__annotations__) <= known
 
 
 def test_facts_keep_the_keys_that_reports_and_json_show() -> None:
-    facts = Recipe.of("fingerprint", {"n": 3}).record().facts()
+    facts = SamplingRecipe.of("fingerprint", {"n": 3}).record().facts()
     keys = "finder finder_parameters intervention intervention_parameters n seed budget gates min_accuracy"
     assert {*keys.split(), "unreached", "skipped"} <= set(facts)
     assert facts["budget"]["kl"] == [0.01] and facts["intervention_parameters"] == {"resample": {}}
@@ -191,3 +196,24 @@ def test_the_heavy_half_and_its_values_import_no_pytorch_before_a_model_is_loade
     script = "import sys, congruity.pipeline, congruity.cached, congruity.sampling.weight_copies; print('torch' in sys.modules)"  # noqa: E501
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+# ------------------------------------------------------------------------------------------------------- the driver
+
+ROOT = Path(cg.__file__).parent
+
+
+def test_three_files_tell_the_program_and_the_driver_only_calls() -> None:
+    files = [ROOT / name for name in ("values/__init__.py", "protocols.py", "pipeline.py")]
+    assert sum(len(path.read_text().splitlines()) for path in files) <= 550
+    tree = ast.parse(files[2].read_text())
+    loops = (ast.For, ast.While, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp, ast.BinOp)
+    assert not [node.lineno for node in ast.walk(tree) if isinstance(node, loops) and not in_annotation(node)]
+    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
+        body = function.body[1:] if ast.get_docstring(function) else function.body
+        assert sum(int(node.end_lineno or 0) - node.lineno + 1 for node in body) <= 60, function.name
+
+
+def in_annotation(node: ast.AST) -> bool:
+    """Whether a node is the ``X | Y`` of an annotation."""
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr)

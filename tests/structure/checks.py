@@ -29,8 +29,9 @@ Graph, room = architecture.Graph, architecture.room
 
 HEAVY = {"torch", "transformers", "transformer_lens", "gguf", "tokenizers", "sentencepiece"}
 TORCH_HOMES = {"models", "finders", "interventions", "known"}
-# Files outside these homes that need PyTorch inside a function: to time a machine, and as an oracle to compare with.
-TORCH_GUESTS = {"_base.clock", "bench.distances.devices", "bench.sampling.patching"}
+# Files outside these homes that need PyTorch inside a function: to time a machine, as an oracle to compare with, and to
+# name the extra that is missing before anything else is done.
+TORCH_GUESTS = {"_base.clock", "bench.distances.devices", "bench.sampling.patching", "cli.evaluate"}
 FAMILIES = {"tasks", "models", "finders", "interventions", "distances"}
 MAX_LINES = 350
 

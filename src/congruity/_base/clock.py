@@ -1,4 +1,4 @@
-"""Where the time of a run went, kept apart from its results: results must be the same bytes whenever they are made."""
+"""Seconds and flops of the stages of a run, kept apart from its results, which must be the same bytes at any time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where independent units of work run: here, in threads, or in one local process a core."""
+"""Run independent units of work: here, in threads, or in one local process a core."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress: what long stages report, and the reporter that shows nothing."""
+"""Progress of long stages, and the reporter that shows nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told how far a stage is: ``progress("implementations", 3, 20)``."""
+    """Called with how far a stage is: ``progress("implementations", 3, 20)``."""
 
     def __call__(self, stage: str, done: int, total: int) -> None: ...
 

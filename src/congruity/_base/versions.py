@@ -1,4 +1,4 @@
-"""What computed a result: the machine, and versions read from package metadata (nothing is imported for it)."""
+"""Machine and library versions that computed a result, read from package metadata without importing a library."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def _model(spec: str, interpretation: Interpretation, sites: list[str]) -> Model
     from congruity._base.optional import require
     from congruity.errors import InputError, UnknownNameError
 
-    require("torch", "congruity[models]", "evaluate")
+    require("congruity.models.torch_module", "congruity[models]", "evaluate")
     if spec.startswith("zoo:"):
         return _of_zoo(spec)
     if spec.startswith("rasp:"):

@@ -192,7 +192,7 @@ def compare(
     from congruity.comparison.reference import rank_among
     from congruity.comparison.sequential import LOOKS
     from congruity.report import html
-    from congruity.sampling.recipe import Recipe, SamplingOptions
+    from congruity.sampling.recipe import SamplingOptions, SamplingRecipe
     from congruity.values import Budget
 
     measure = distances.chosen(distance)
@@ -205,7 +205,7 @@ def compare(
         options |= {"budget": Budget(kl=tuple(kl) if kl else Budget().kl, by=cast(Any, by))}
     if intervention:
         options |= {"intervention": intervention}
-    recipe = Recipe.of("compare", options, seed=seed)
+    recipe = SamplingRecipe.of("compare", options, seed=seed)
     looks = LOOKS if until_decided else None
     plan = pipeline.ComparisonPlan(measure, margin, alpha, folds, looks, paired, seed)
     with progress_bars(quiet) as progress:

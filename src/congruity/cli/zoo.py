@@ -21,7 +21,7 @@ zoo = typer.Typer(help="Networks whose algorithm is known: train, list and check
 app.add_typer(zoo, name="zoo")
 
 Preset = Annotated[str, typer.Argument(help="smoke, default or thorough.")]
-TrainedHow = Annotated[str, typer.Option("--way", help="What they are trained on: values, labels, plain or mimics.")]
+TrainedHow = Annotated[str, typer.Option("--way", help="The training: values, labels, plain or mimics (impostors).")]
 _SHARE = 0.9  # of the networks that must pass their criteria
 _FIGURES = ("accuracy", "interchange", "strictness", "readout", "mimicry")
 
@@ -36,7 +36,7 @@ def train(
     json_output: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train what is not there yet of a zoo; an interrupted training goes on where it was."""
+    """Train the networks of a zoo that are missing; an interrupted training goes on where it was."""
     from congruity._base.engine import cores
 
     family = _family()
@@ -57,7 +57,7 @@ def train(
 
 @zoo.command("list")
 def list_(seed: Seed = 0, json_output: Json = False) -> None:
-    """List the zoos that can be trained, and what is there of each."""
+    """List the zoos that can be trained, and how many networks of each are trained."""
     family = _family()
     rows = []
     for preset in family.REGISTRY:

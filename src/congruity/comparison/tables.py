@@ -85,7 +85,6 @@ def measured(
     return Measured(whole, halves, tuple(made(np.setdiff1d(np.arange(count), group)) for group in groups))
 
 
-
 def rows_of(table: DistanceTable, rows: Rows) -> DistanceTable:
     """Return the distances between some rows."""
     places = np.ix_(rows, rows)

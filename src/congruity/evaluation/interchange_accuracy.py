@@ -125,30 +125,26 @@ def evaluate(
         cells = _searched(network, among, causal.effective(pairs, seed, "search"), high.inner, progress)
     _check(cells, high, network)
     cells = {name: tuple(cells[name]) for name in high.inner}  # in the order of the causal model
-    drawn = {
-        "any": causal.any(pairs, seed),
-        "effective": causal.effective(pairs, seed, "changing"),
-        "joint": causal.joint(pairs, seed),
-    }
-    right = {name: _right(network, some, [cells])[0] for name, some in drawn.items()}
+    single = causal.effective(pairs, seed, "changing")
+    right = _right(network, single, [cells])[0]
     order = stream(seed, "evaluate", "random")
     others = [_at_random(cells, among, order) for _ in range(n_random)]
-    random = [float(row.mean()) for row in _right(network, drawn["effective"], others, progress, "random alignments")]
+    random = [float(row.mean()) for row in _right(network, single, others, progress, "random alignments")]
     inputs, expected, whole = causal.plain(seed)
-    reached, variables = float(right["effective"].mean()), drawn["effective"].variables
+    of_variable = dict(zip(high.inner, single.variables.T, strict=True))
     return Evaluation(
         network=network.name,
         interpretation=interpretation.name,
         accuracy=_share((network.plain(inputs) == expected).all(axis=1), whole=whole),
-        interchange_accuracy=_share(right["any"]),
-        effective=_share(right["effective"]),
-        joint=_share(right["joint"]),
-        by_variable={name: _share(right["effective"][variables[:, i]]) for i, name in enumerate(high.inner)},
+        interchange_accuracy=_share(_right(network, causal.any(pairs, seed), [cells])[0]),
+        effective=_share(right),
+        joint=_share(_right(network, causal.joint(pairs, seed), [cells])[0]),
+        by_variable={name: _share(right[rows]) for name, rows in of_variable.items()},
         random=tuple(random),
-        p_random=None if found else (1 + sum(value >= reached for value in random)) / (1 + n_random),
+        p_random=None if found else (1 + sum(value >= right.mean() for value in random)) / (1 + n_random),
         cells=cells,
         found=found,
-        no_effect=tuple(name for name, some in zip(high.inner, variables.T, strict=True) if not some.any()),
+        no_effect=tuple(name for name, rows in of_variable.items() if not rows.any()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Zero ablation: write nothing."""
+"""Zero ablation: write zeros."""
 
 from __future__ import annotations
 

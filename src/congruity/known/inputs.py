@@ -1,4 +1,4 @@
-"""The inputs on which networks of a family are read, and the pairs of inputs between which parts are swapped."""
+"""Shared inputs of a family's networks, and the pairs of inputs between which parts are interchanged."""
 
 from __future__ import annotations
 

@@ -27,11 +27,12 @@ def distances_to_known(
 ) -> list[dict[str, Any]] | None:
     """Return for each algorithm the mean distance to its networks, and how often these are closer than others.
 
-    Distances are those of responses to swaps (`congruity.known.response_distance`), on the inputs that the package's
-    networks were asked. "closer" is P[d(network, one of this algorithm) < d(network, one of another)], ties counted
+    Distances are those of responses to interchanges (`congruity.known.response_distance`), on the inputs of the
+    package's networks. "closer" is P[d(network, one of this algorithm) < d(network, one of another)], ties counted
     half: the share A of docs/theorems.md, T4(c), with this network as the only anchor. One anchor is not a congruity,
     T4(j): so "least" and "most" are what the algorithm's own networks reach, each against the others, and "at most" is
-    how many of them, this one included, reach as little. Small: this network is none of them, as far as swaps show.
+    how many of them, this one included, reach as little. Small: this network is none of them, as far as interchanges
+    show.
 
     Args:
         model: a network that takes the family's tokens and gives its answers.
@@ -55,19 +56,7 @@ def distances_to_known(
         plain = plain[:, -1:]  # one answer, at the last position
     if plain.size != theirs[0].shape[1]:
         return None
-    locations = bound.locations
-    chosen = np.arange(len(locations))
-    if len(chosen) > _MOST:
-        chosen = np.sort(stream(seed, "beside", "places").choice(chosen, _MOST, replace=False))
-    everywhere = np.ones((len(rows), 1), dtype=bool)
-    responses = []
-    for start in range(0, len(chosen), _AT_ONCE):
-        progress("responses", start, len(chosen))
-        edits = [Interchange((locations[i],), everywhere) for i in chosen[start : start + _AT_ONCE]]
-        responses += [(given[:, -plain.shape[1] :] - plain).reshape(-1) for given in _answers(bound, edits)]
-    progress("responses", len(chosen), len(chosen))
-    own: Floats = np.stack(responses)
-    table = response_distance.distances([own, *theirs])
+    table = response_distance.distances([_responses(bound, plain, seed, progress), *theirs])
     found = []
     for algorithm in dict.fromkeys(one.algorithm for one in made):
         mine = np.array([one.algorithm == algorithm for one in made])
@@ -88,6 +77,22 @@ def distances_to_known(
             }
         )
     return sorted(found, key=lambda row: -float(row["closer"]))
+
+
+def _responses(bound: BoundModel, plain: Floats, seed: int, progress: Progress) -> Floats:
+    """Return (locations, pairs * answers * classes): changes of the answers when one location is interchanged."""
+    locations = bound.locations
+    chosen = np.arange(len(locations))
+    if len(chosen) > _MOST:
+        chosen = np.sort(stream(seed, "beside", "places").choice(chosen, _MOST, replace=False))
+    everywhere = np.ones((len(plain), 1), dtype=bool)
+    found = []
+    for start in range(0, len(chosen), _AT_ONCE):
+        progress("responses", start, len(chosen))
+        edits = [Interchange((locations[i],), everywhere) for i in chosen[start : start + _AT_ONCE]]
+        found += [(given[:, -plain.shape[1] :] - plain).reshape(-1) for given in _answers(bound, edits)]
+    progress("responses", len(chosen), len(chosen))
+    return np.stack(found)
 
 
 def _answers(bound: BoundModel, edits: Sequence[Interchange | None]) -> list[Floats]:

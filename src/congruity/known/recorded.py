@@ -1,4 +1,4 @@
-"""What every measure of the ground-truth benchmark is given of a network."""
+"""Recorded networks: the residual streams, answers and responses that measures of the benchmark are given."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ class Network:
         family, algorithm: its label; networks of different families are never compared.
         states: residual stream after every block, (layers, inputs, positions, width).
         answers: probabilities on the inputs, flattened to (inputs, answers * classes); None where not recorded.
-        responses: by what was swapped, "nodes" or "parts": (swaps, pairs * answers * classes) changes of the answers.
+        responses: by what was interchanged, "nodes" or "parts": changes of the answers, (interchanges, pairs * answers
+            * classes).
         layout: how many variables each layer's heads and MLP carry, over depth, (bins,), and last where the answers
-            begin; None where nobody laid it out.
+            begin; None for networks without a layout.
         job: networks of one job were trained on the same batches, and are never compared; "" where that is nothing.
-        target: the name of the network of another algorithm that this one mimics, if it is such an attack.
+        target: of an impostor, the name of the network of another algorithm whose representations it matches.
     """
 
     name: str

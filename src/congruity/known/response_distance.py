@@ -1,7 +1,7 @@
-"""A measure that intervenes: what do the answers become when one part takes the value that it has on another input?
+"""Distance of responses to interchanges: how the answers change when one part takes its value on another input.
 
 Each network gives a set of responses, one a node: change of the answers' probabilities on shared pairs of inputs, when
-this node's output on the base is swapped for that on the source. Two sets are compared without order, since a network
+this node's output on the base is replaced by that on the source. Two sets are compared without order, since a network
 may put its parts anywhere:
 
     d(A, B) = sum_a w_a min(1, min_b |r_a - r_b|^2 / (|r_a|^2 + |r_b|^2)) / sum_a w_a,   w_a = |r_a|^2

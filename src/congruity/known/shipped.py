@@ -1,9 +1,10 @@
-"""The default zoo's networks as they come with the package: what measures need of them, and no weights.
+"""The default zoo's networks as they come with the package: recorded readings and responses, without weights.
 
-Of each network: for three readings the principal components of every second input, in half precision, which are the
-representation up to a rotation; and the answers' changes under swaps of its nodes of largest effect, for a third of the
-pairs. Each half of the networks is seen on its own inputs, as in the whole benchmark. Any function of two
-representations can be tried on them in seconds; numbers for a paper are those of the whole benchmark.
+For each network the file holds two things: for three readings, the principal components of every second input in half
+precision, which are the representation up to a rotation; and the changes of the answers under interchanges of the nodes
+of largest effect, for a third of the pairs. Each half of the networks is seen on its own inputs, as in the whole
+benchmark. Any function of two representations can be tried on them in seconds. Numbers for a paper are those of the
+whole benchmark.
 
 The file is made by ``python benchmarks/ship.py`` from a trained zoo.
 """

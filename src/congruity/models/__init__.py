@@ -1,4 +1,7 @@
-"""WHO computes it. To add an adapter: one file, and one line in ``ADAPTERS``. PyTorch is imported on first use."""
+"""Model adapters: networks with named sites. To add one: one file, and one line in ``ADAPTERS``.
+
+PyTorch is imported on first use.
+"""
 
 from __future__ import annotations
 

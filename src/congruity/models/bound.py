@@ -1,9 +1,13 @@
-"""A model on one set of examples: what every PyTorch adapter shares.
+"""The bound model of every PyTorch adapter: edits and interchanges run on one set of examples.
 
-Speed comes from exact savings only. Prompts of equal length and equal shared prefix form a group, so nothing is
-padded. Clean and counterfactual prompts agree before the token where they differ, so the prefix's keys and values are
-computed once. Several edits are stacked in one batch, each row with its own mask of replaced sites. What an edit
-replaces whole (an MLP's output) is not computed for it. Logits are computed only where behaviour is measured.
+Speed comes from exact savings only.
+
+- Prompts of equal length and equal shared prefix form a group, so nothing is padded.
+- Clean and counterfactual prompts agree before the token where they differ, so the keys and values of that prefix are
+  computed once.
+- Several edits are stacked in one batch, each row with its own mask of replaced sites.
+- An activation that an edit replaces whole (an MLP's output) is not computed for that edit.
+- Logits are computed only where behaviour is measured.
 """
 
 from __future__ import annotations
@@ -65,7 +69,7 @@ class Bound:
 
     @property
     def intervention(self) -> Intervention:
-        """What an edit writes."""
+        """The intervention that edits write."""
         return self.session.intervention
 
     @property
@@ -75,7 +79,7 @@ class Bound:
 
     @property
     def locations(self) -> tuple[Location, ...]:
-        """Every site at each token position that all examples have; as it is where it has no positions."""
+        """Every site at each token position that all examples have; a site without positions as it is."""
         return self.session.locations
 
     def run(
@@ -94,7 +98,12 @@ class Bound:
             rows: which prompts to run (all, if None); layers are in their order.
             scored: which of ``rows`` to measure behaviour on (all of them, if None); it is in their order.
             read: whether to record the layers' residual streams at the answer position.
-            answers: give class probabilities in place of the metric: True of all classes, or among these words only.
+            answers: whether to give class probabilities in place of the metric: of all classes (True), or among the
+                words given.
+
+        Raises:
+            ModelError: an unknown site or position, rows that are not there or come twice, NaN or infinity.
+            TaskError: words that are not one token, or words for a module whose classes are numbers.
         """
         rows = np.arange(self.session.n) if rows is None else np.asarray(rows)
         scored = rows if scored is None else np.asarray(scored)

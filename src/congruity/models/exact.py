@@ -1,7 +1,7 @@
-"""Exact activation patching, one site at a time, as fast as it can be had without an approximation.
+"""Exact activation patching of one site at a time, without an approximation.
 
-On top of what every run saves, a run edited at one site starts at that site's block: what comes before is
-the unedited residual stream, recorded once for all sites. It ends at the two logits that are compared.
+A run edited at one site starts at that site's block, with the unedited residual stream recorded once for all sites. It
+ends at the two logits that are compared. These savings come on top of those of every run.
 """
 
 from __future__ import annotations

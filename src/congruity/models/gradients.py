@@ -1,4 +1,4 @@
-"""Attribution: what patching a site does, estimated to first order from gradients, for all sites at once."""
+"""Attribution patching: first-order estimates of the effect of patching, from gradients, for all sites at once."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _LARGE_CHANGE = 20.0  # of a logit; beyond it float32 exponentials lose digits a
 
 @dataclass(frozen=True)
 class Group:
-    """Prompts that run together: tensors over ``g`` rows, the first ``prefix`` positions equal in clean and other."""
+    """Examples that run together: tensors over ``g`` rows, whose clean and counterfactual prefixes are equal."""
 
     rows: NDArray[np.intp]  # (g,) row numbers in the examples
     clean: Tensor  # (g, ...) inputs
@@ -72,7 +72,7 @@ class Batch:
 
 @dataclass
 class Captured:
-    """What a group's unedited and counterfactual runs gave: activations (g, positions, width) by hook."""
+    """Captured runs of a group, unedited and counterfactual: activations (g, positions, width) by hook."""
 
     prefix: Any
     clean: dict[str, Tensor]
@@ -83,7 +83,7 @@ class Captured:
 
 @dataclass
 class Prepared:
-    """What a group needs for any edit: the prefix's cache, replacements by hook, and the unedited run."""
+    """Inputs of every edit of a group: the prefix's cache, replacements by hook, and the unedited run."""
 
     prefix: Any
     replacements: dict[str, Tensor]  # hook -> (g, positions, width)

@@ -1,4 +1,4 @@
-"""The forward hooks that record, read, replace and skip: each for one place of a model and one batch."""
+"""Forward hooks that record, read, replace and skip the activation of one module in one batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def hooked(hooks: Iterable[tuple[torch.nn.Module, Callable[..., Any]]], *, befor
 
 
 def tensor(output: Any) -> Tensor:
-    """A module's activation: blocks of some architectures return it first in a tuple."""
+    """Return a module's activation; blocks of some architectures return it first in a tuple."""
     return output[0] if isinstance(output, tuple) else output
 
 

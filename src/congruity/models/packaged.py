@@ -1,4 +1,4 @@
-"""Real models that install from the package index: found without importing the packages that carry them."""
+"""Models that install from the package index, found without importing the packages that carry them."""
 
 from __future__ import annotations
 

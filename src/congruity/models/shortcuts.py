@@ -1,8 +1,8 @@
-"""What a run may leave out, and the proofs, made when a model is loaded, that leaving it out changes nothing.
+"""Computations that a run may leave out, each proved to change nothing when a model is loaded.
 
-Left out are MLPs of rows whose MLP output is replaced, blocks before the one that is edited, positions of the last
-block that nothing reads, and unembedding columns that nobody asks for. Each is tried on two short prompts. Where the
-outcome differs, or the model is built in some other way, the whole is computed.
+A run may leave out the MLPs of rows whose MLP output is replaced, the blocks before the edited one, the positions of
+the last block that nothing reads, and the unembedding columns that are not asked for. Each shortcut is tried on two
+short prompts. Where the outcome differs, or the model is built in some other way, the whole is computed.
 """
 
 from __future__ import annotations

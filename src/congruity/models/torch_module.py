@@ -1,4 +1,4 @@
-"""Any PyTorch module with named sites: the user says which submodules can be edited and which are read."""
+"""Adapter of any PyTorch module: the user names the submodules that can be edited and those that are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Language models through TransformerLens' `TransformerBridge`: raw weights, its names for places, our own hooks."""
+"""Adapter of language models through TransformerLens' `TransformerBridge`: raw weights, its hook names, own hooks."""
 
 from __future__ import annotations
 

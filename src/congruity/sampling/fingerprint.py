@@ -17,13 +17,13 @@ from congruity.protocols import Model, Task
 from congruity.sampling.circuit import find_circuit
 from congruity.sampling.implementations import Measured, Sampler
 from congruity.sampling.prepare import PreparedModel, prepare
-from congruity.sampling.recipe import Recipe
+from congruity.sampling.recipe import SamplingRecipe
 from congruity.sampling.representation import represent
 from congruity.values import Circuit, Fingerprint, Implementation, Stratum
 
 
 def make_fingerprint(
-    task: Task, model: Model, recipe: Recipe, *, progress: Progress = silent, clock: Clock | None = None
+    task: Task, model: Model, recipe: SamplingRecipe, *, progress: Progress = silent, clock: Clock | None = None
 ) -> Fingerprint:
     """Make the fingerprint of a loaded model; see `congruity.fingerprint` for what it raises."""
     clock, earlier = clock or Clock(), recipe.extend
@@ -69,7 +69,7 @@ class _Drawn:
         skipped = {kind: dict(draws) for kind, draws in earlier.sampling.skipped.items()}
         return cls(prepared, [*earlier.implementations], [*earlier.grams], skipped=skipped)
 
-    def sample(self, prepared: PreparedModel, circuit: Circuit, recipe: Recipe, progress: Progress) -> None:
+    def sample(self, prepared: PreparedModel, circuit: Circuit, recipe: SamplingRecipe, progress: Progress) -> None:
         """Draw, or repeat, the implementations of every intervention and strength of the recipe."""
         for intervention in recipe.interventions:
             if intervention is not recipe.interventions[0]:
@@ -91,7 +91,9 @@ class _Drawn:
                 self._draw(sampler, stratum)
         self.flops += prepared.bound.flops
 
-    def _of_control(self, stratum: Stratum, recipe: Recipe, reach: float, trouble: str) -> tuple[Stratum, Recipe]:
+    def _of_control(
+        self, stratum: Stratum, recipe: SamplingRecipe, reach: float, trouble: str
+    ) -> tuple[Stratum, SamplingRecipe]:
         """Return a strength that a control reaches, a quarter of the largest, by scale: by number takes many tries."""
         kl = float(f"{reach / 4:.1g}")
         if self.prepared.capable or kl <= 0:
@@ -113,7 +115,7 @@ class _Drawn:
             if item.admitted:
                 self.grams.append(represent(outputs, self.prepared.queries, model=self.prepared.model.card.name).gram)
 
-    def assembled(self, prepared: PreparedModel, circuit: Circuit, recipe: Recipe) -> Fingerprint:
+    def assembled(self, prepared: PreparedModel, circuit: Circuit, recipe: SamplingRecipe) -> Fingerprint:
         """Return the fingerprint of what was drawn."""
         clean = represent(prepared.unedited, prepared.queries, model=prepared.model.card.name)
         skipped: Mapping[str, Mapping[str, tuple[str, ...]]] = self.skipped

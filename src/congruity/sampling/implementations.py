@@ -18,7 +18,7 @@ from congruity._base.streams import stream
 from congruity.errors import NotApplicableError
 from congruity.protocols import BoundModel, Intervention
 from congruity.sampling.prepare import PreparedModel
-from congruity.sampling.recipe import Recipe
+from congruity.sampling.recipe import SamplingRecipe
 from congruity.sampling.strength import ByNumber, ByScale, Search
 from congruity.values import Budget, Circuit, Edit, Implementation, Outputs, Site
 
@@ -41,7 +41,7 @@ class Sampler:
 
     prepared: PreparedModel
     circuit: Circuit
-    recipe: Recipe
+    recipe: SamplingRecipe
     intervention: Intervention
     progress: Progress = silent
 

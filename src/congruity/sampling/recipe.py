@@ -1,6 +1,6 @@
 """How one side is made, as live objects: names are resolved and everything is checked before any model is loaded.
 
-The recipe is what was asked for; `Recipe.record` is the same as data, which a fingerprint stores.
+The recipe is what was asked for; `SamplingRecipe.record` is the same as data, which a fingerprint stores.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from congruity.values import (
     Queries,
     Sampling,
 )
+
+_TYPES = {"budget": Budget, "gates": Gates, "circuit": Circuit, "extend": Fingerprint, "require_task": bool}
 
 
 class SamplingOptions(TypedDict, total=False):
@@ -71,7 +73,7 @@ class FingerprintOptions(SamplingOptions, total=False):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SamplingRecipe:
     """How the implementations of one model are made.
 
     Attributes:
@@ -97,7 +99,7 @@ class Recipe:
     @classmethod
     def of(
         cls, verb: str, options: FingerprintOptions | SamplingOptions, *, seed: int = 0, also: Sequence[str] = ()
-    ) -> Recipe:
+    ) -> SamplingRecipe:
         """Return the recipe of the options that a caller passed to ``verb``, which takes the options ``also`` too.
 
         Raises:
@@ -115,24 +117,26 @@ class Recipe:
         return made
 
     @classmethod
-    def _of(cls, verb: str, chosen: Mapping[str, Any], seed: int) -> Recipe:
+    def _of(cls, verb: str, chosen: Mapping[str, Any], seed: int) -> SamplingRecipe:
         named: dict[str, Any] = {
             key: chosen[key] for key in ("n", "budget", "gates", "circuit", "extend", "require_task") if key in chosen
         }
+        for name, kind in _TYPES.items():
+            if name in chosen and not isinstance(chosen[name], kind):
+                raise InputError(f"{verb}: {name} is {_shown(chosen[name])}; pass a {kind.__name__}")
         n = chosen.get("n", 2)
         if not isinstance(n, int) or n < 2:
             raise InputError(f"{verb}: n = {n} implementations cannot be compared with each other; ask for at least 2")
-        _require_types(verb, chosen)
         if (finder := chosen.get("finder")) is not None:
-            named["finder"] = finders.by_name(finder) if isinstance(finder, str) else finder
-            _require_members(verb, "finder", named["finder"], "scores")
+            found = finders.by_name(finder) if isinstance(finder, str) else finder
+            named["finder"] = _with_members(verb, "finder", found, ("name", "scores"))
         if "intervention" in chosen:
             named["interventions"] = _interventions(verb, chosen["intervention"])
         if (source := chosen.get("edits_of")) is not None:
             named |= _edits(verb, source)
         return cls(seed=seed, given=tuple(sorted(chosen)), **named)
 
-    def in_force(self, *, capable: bool) -> Recipe:
+    def in_force(self, *, capable: bool) -> SamplingRecipe:
         """Return the recipe for a model on its task: one that cannot do the task has only a KL to keep."""
         return self if capable else dataclasses.replace(self, gates=self.gates.kl_only())
 
@@ -209,37 +213,28 @@ def method(thing: Finder | Intervention) -> Method:
 def _interventions(verb: str, given: Any) -> tuple[Intervention, ...]:
     listed = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
     used = tuple(writes.by_name(one) if isinstance(one, str) else one for one in listed)
-    for one in used:
-        _require_members(verb, "intervention", one, "replacement")
+    used = tuple(_with_members(verb, "intervention", one, ("name", "replacement")) for one in used)
     names = [one.name for one in used]
     if not used or len(set(names)) < len(names):
         raise InputError(f"{verb}: interventions are {', '.join(names) or 'none'}; pass one, or several different")
     return used
 
 
-_TYPES: Mapping[str, tuple[type, str]] = {
-    "budget": (Budget, "a Budget, such as Budget(kl=0.01)"),
-    "gates": (Gates, "Gates, such as Gates(max_kl=0.1)"),
-    "circuit": (Circuit, "a Circuit, such as congruity.discover returns"),
-    "extend": (Fingerprint, "a Fingerprint; Fingerprint.load reads a file"),
-}
-
-
-def _require_types(verb: str, chosen: Mapping[str, Any]) -> None:
-    for name, (kind, what) in _TYPES.items():
-        if name in chosen and not isinstance(chosen[name], kind):
-            raise InputError(f"{verb}: {name} is {_shown(chosen[name])}; pass {what}")
-
-
-def _require_members(verb: str, option: str, thing: Any, method: str) -> None:
-    """Raise `InputError` for a class, and for an object that lacks a name or the method of its protocol."""
-    named = isinstance(getattr(thing, "name", None), str) and callable(getattr(thing, method, None))
-    if isinstance(thing, type) or not named:
-        raise InputError(f"{verb}: {option} is {_shown(thing)}; pass its name, or an object with name and {method}()")
-
-
 def _shown(value: object) -> str:
     return printable(shorten(repr(value), 60))
+
+
+def _with_members(verb: str, what: str, thing: Any, members: Sequence[str]) -> Any:
+    """Return the thing, or raise `InputError` for a class and for what lacks a member of its protocol."""
+    if isinstance(thing, type):
+        raise InputError(f"{verb}: {what} is a class; pass an object, {thing.__name__}()")
+    for member in members:
+        if not hasattr(thing, member):
+            raise InputError(
+                f"{verb}: {what} is {_shown(thing)}, which has no {member!r}; pass a name, or an object with "
+                f"{' and '.join(members)}"
+            )
+    return thing
 
 
 def _edits(verb: str, source: Fingerprint | Sequence[Edit]) -> dict[str, Any]:
@@ -248,14 +243,14 @@ def _edits(verb: str, source: Fingerprint | Sequence[Edit]) -> dict[str, Any]:
     edits = tuple(item.edit if isinstance(item, Implementation) else item for item in items) if listed else ()
     if not listed or not all(isinstance(edit, Edit) for edit in edits):
         raise InputError(
-            f"{verb}: edits_of is {_shown(source)}; pass a Fingerprint (Fingerprint.load reads a file) or several edits"
+            f"{verb}: edits_of is {_shown(source)}; pass a Fingerprint (Fingerprint.load reads a file), or edits"
         )
     if len(edits) < 2:
         raise InputError(f"{verb}: edits_of needs at least two edits, and does not go with extend")
     return {"edits": edits, "edits_of": source.digest if isinstance(source, Fingerprint) else digest(*edits)}
 
 
-def _require_compatible(verb: str, chosen: Mapping[str, Any], made: Recipe) -> None:
+def _require_compatible(verb: str, chosen: Mapping[str, Any], made: SamplingRecipe) -> None:
     """Raise `InputError` for options that do not go together, naming both."""
     if made.edits is not None:
         if "extend" in chosen:

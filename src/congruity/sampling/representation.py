@@ -1,4 +1,4 @@
-"""Turn recorded layers into a Gram matrix over the queries."""
+"""Represent an implementation: the Gram matrix of its recorded layers over the queries."""
 
 from __future__ import annotations
 

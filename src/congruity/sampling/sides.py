@@ -16,7 +16,7 @@ from congruity.errors import InputError, NotApplicableError
 from congruity.protocols import Model, Task
 from congruity.sampling.fingerprint import make_fingerprint
 from congruity.sampling.prepare import loaded
-from congruity.sampling.recipe import Recipe
+from congruity.sampling.recipe import SamplingRecipe
 from congruity.values import Examples, Fingerprint
 
 
@@ -26,7 +26,7 @@ def is_fingerprint(side: Any) -> bool:
 
 
 def two_sides(
-    a: Any, b: Any, *, task: Task | None, recipe: Recipe, paired: bool, progress: Progress
+    a: Any, b: Any, *, task: Task | None, recipe: SamplingRecipe, paired: bool, progress: Progress
 ) -> tuple[Fingerprint, Fingerprint]:
     """Return both sides as fingerprints, over one set of words that the tokenizers of all models hold as one token.
 
@@ -50,7 +50,7 @@ def two_sides(
     return left, make_fingerprint(others, second, recipe, progress=progress)
 
 
-def growing_sides(a: Any, b: Any, *, task: Task | None, recipe: Recipe) -> tuple[GrowingSide, GrowingSide]:
+def growing_sides(a: Any, b: Any, *, task: Task | None, recipe: SamplingRecipe) -> tuple[GrowingSide, GrowingSide]:
     """Return both sides as sources of their first n implementations; see `two_sides`."""
     recipe = dataclasses.replace(recipe, require_task=False)
     first, second = _opened((a, b), task)
@@ -72,7 +72,7 @@ class GrowingSide:
     ended: str = ""
 
     @classmethod
-    def of(cls, source: Any, task: Task | None, recipe: Recipe) -> GrowingSide:
+    def of(cls, source: Any, task: Task | None, recipe: SamplingRecipe) -> GrowingSide:
         """Return the side of a fingerprint (``task`` is None) or of a model."""
         if task is None:
             return cls(source, None)

@@ -27,9 +27,9 @@ SCHEMA_VERSION = 3
 
 @dataclass(frozen=True)
 class Edit:
-    """A plan, apart from its effect: at these sites, write what the intervention makes of the counterfactual run.
+    """Plan of an intervention: at each of these sites, write what the intervention of that name gives.
 
-    With ``scale`` below 1 only that part of the way is gone, from what the site computes to what is written.
+    The activation written is clean + scale * (replacement - clean); ``scale`` is in (0, 1].
     """
 
     sites: tuple[Site, ...]
@@ -43,13 +43,13 @@ class Edit:
 
 @dataclass(frozen=True)
 class Implementation:
-    """An edited model that was measured: admitted, or refused with the reason.
+    """An edit with its measured behaviour: admitted by the gates, or refused with the reason.
 
     Attributes:
         base: name of the independently trained network that it comes from, the unit of inference.
         edit, behaviour: what was changed, and what it does on prompts that chose nothing.
         admitted, reason: whether it is inside the gates and, if not, why.
-        target_kl: the strength that it was drawn to have, nats; None if it was not drawn to have any.
+        target_kl: the behavioural strength that the edit was tuned to, nats; None if it was not tuned.
         tuned_kl: the KL that was reached, on the prompts that the edit was tuned on.
         index: number of the random draw; None if it was not drawn.
     """
@@ -65,13 +65,13 @@ class Implementation:
 
     @property
     def stratum(self) -> Stratum:
-        """The kind of implementation that it is."""
+        """The intervention and the strength of this implementation."""
         return Stratum(self.edit.intervention, self.target_kl)
 
 
 @dataclass(frozen=True)
 class Stratum:
-    """Implementations of one kind: made by one intervention, to one behavioural strength (KL in nats, None: any)."""
+    """Implementations by one intervention at one behavioural strength (KL in nats; None: any)."""
 
     intervention: str
     kl: float | None
@@ -105,7 +105,7 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Representation:
-    """The Gram matrix of one implementation over the queries, with what was read and how it was scaled.
+    """Gram matrix of one implementation over the queries, with the layers read and their scaling.
 
     K = sum over layers l of H_l H_l^T / (L norm(H_l)_F^2), each H_l (m, width) centred over queries; trace(K) = 1.
     """
@@ -131,7 +131,7 @@ class Fingerprint:
 
     Attributes:
         model: which network.
-        queries, layers, scaling: what the rows are, what was read, how it was scaled.
+        queries, layers, scaling: the rows of the representations, the layers read, and how layers were scaled.
         accuracy: of the unedited model on all prompts; ``unedited`` is its behaviour on the held-out prompts.
         capable: whether the model can do the task at all.
         circuit, implementations: what may be edited, and every implementation drawn, admitted or refused.
@@ -187,14 +187,14 @@ class Fingerprint:
 
     @functools.cached_property
     def strata(self) -> tuple[Stratum, ...]:
-        """The kinds of admitted implementations; the first is the reference, on which verdicts rest."""
+        """The strata of admitted implementations; the first is the reference, on which verdicts rest."""
         return tuple(dict.fromkeys(item.stratum for item in self.admitted))
 
     def at(self, stratum: Stratum) -> Fingerprint:
-        """Return the fingerprint with the implementations of one kind only.
+        """Return the fingerprint with the implementations of one stratum only.
 
         Raises:
-            InputError: there are none of that kind.
+            InputError: there are no implementations of that stratum.
         """
         if self.strata == (stratum,):
             return self
@@ -207,7 +207,7 @@ class Fingerprint:
 
     @functools.cached_property
     def reference(self) -> Fingerprint:
-        """The fingerprint with the implementations of its first kind only."""
+        """The fingerprint with the implementations of its first stratum only."""
         return self.at(self.strata[0])
 
     @property
@@ -262,7 +262,7 @@ MIN_ACCURACY = 0.75
 
 
 def incapable(name: str, accuracy: float, task: str) -> str:
-    """The sentence for a model that cannot do the task."""
+    """Return the sentence for a model that cannot do the task."""
     return (
         f"{name} cannot do the task {task}: accuracy {accuracy:.2f}, at least {MIN_ACCURACY:.2f} is needed, so "
         "whether it solves it the same way is not a question"

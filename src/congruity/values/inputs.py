@@ -16,7 +16,7 @@ from congruity.errors import InputError
 
 @dataclass(frozen=True)
 class Examples:
-    """``n`` pairs of inputs that differ in what the task turns on, with the answer and the foil of the clean one.
+    """``n`` pairs of a clean and a counterfactual input, with the answer and the foil (incorrect answer) of the clean.
 
     Attributes:
         task: name of the task that made them.
@@ -68,7 +68,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Queries:
-    """The rows of a representation: (input, token position, intervention name). Every distance is relative to them.
+    """The rows of a representation, each an (input, token position, intervention); every distance is over these rows.
 
     Attributes:
         task: name of the task.

@@ -17,7 +17,7 @@ from congruity.values.circuit import Behaviour
 
 @dataclass(frozen=True)
 class Gates:
-    """Limits inside which an edited model counts as behaving like the unedited one. All that are set must hold.
+    """Behaviour tolerance: limits inside which an edited model behaves like the unedited one. All set limits must hold.
 
     Attributes:
         max_kl: largest mean KL to the unedited model, nats.
@@ -62,11 +62,11 @@ class Gates:
 
 @dataclass(frozen=True)
 class Budget:
-    """How strong implementations are, and how that is reached.
+    """Behavioural strength of implementations, and the rule that reaches it.
 
     Attributes:
-        kl: mean KL to the unedited model, nats, that every implementation is tuned to; of several, the first is the
-            reference, on which verdicts rest, and the others show how it depends on the strength.
+        kl: mean KL to the unedited model, nats, that every implementation is tuned to. The first of several is the
+            reference, on which verdicts rest; the others show how the result depends on the strength.
         tolerance: how far from ``kl`` an implementation may end, relative, on the prompts that it is tuned on.
         by: "number": each draw is a random order of the pool, and as many of the first sites are replaced as it takes;
             a site that would jump over the target by itself is skipped. "scale": each draw is a random ``share`` of

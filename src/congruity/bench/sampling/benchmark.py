@@ -51,7 +51,7 @@ def run(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
 
 def _small(seed: int, progress: Progress) -> dict[str, Any]:
     task, speeds = twins.task(n=24, seed=seed), {}
-    for network in twins.twins(1, steps=12):
+    for network in twins.matched_networks(1, steps=12):
         model = load_model(network.module, tokenizer=twins.tokenizer(), device="cpu")
         examples = task.examples()
         whole = _fingerprint(model, task, n=2, seed=seed, progress=progress, budget=Budget(kl=1e-4, by="scale"))

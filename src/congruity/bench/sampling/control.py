@@ -48,7 +48,7 @@ _LOSS = 0.01  # nats from the distribution trained on, beyond which a network do
 def measured(seed: int, small: bool, progress: Progress) -> dict[str, Any]:
     """Return the AUROC of each measure for pairs across kinds against pairs within, and congruity over networks."""
     count, n, prompts, steps = (2, 3, 24, 12) if small else (7, 8, 200, twins.DEFAULT.steps)
-    trained = twins.twins(count, steps=steps, progress=progress)
+    trained = twins.matched_networks(count, steps=steps, progress=progress)
     networks = [network for network in trained if small or network.loss < _LOSS]
     task = twins.task(n=prompts, seed=seed)
     sides, masked, effects, untrained = [], [], [], []

@@ -1,4 +1,4 @@
-"""HOW it may be computed: functions of short sequences, each with several algorithms. One file and one line each."""
+"""Algorithms of functions of short sequences, in families. To add a family: one file, and one line in ``REGISTRY``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a family of algorithms is: one function of a short sequence of tokens, and several ways to compute it."""
+"""A family of algorithms: one function of a short sequence of tokens, and several ways to compute it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""A finite causal model as a network: every variable a site, so that the whole flow runs where the truth is known.
+"""A finite causal model as a network with a site for every variable: a network whose algorithm is known exactly.
 
 A variable's activation is the one-hot vector of its value, and a mechanism is its table, read multilinearly: exact on
 values, and differentiable in between, as attribution needs. The answer's logits are its one-hot vector, times a gain.
-A network also leaks: every other variable adds a little to the logits, through weights of its own. Without that, a
-variable either decides the answer or does nothing, and no edit could be as strong as asked.
+A network also leaks: every other variable adds a little to the logits, through weights of its own. Without a leak a
+variable either decides the answer or does nothing, and no edit could reach a given strength.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a finite causal model computes, as a task: inputs, others with another answer, and both answers."""
+"""The function of a finite causal model as a task: inputs, counterfactual inputs, and the answers of both."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Small transformers from given weights, without normalisation: what RASP programs compile to, and disguises of them.
+"""Small transformers from given weights, without normalisation: compiled RASP programs, and disguises of them.
 
 A disguise computes the same function with other weights: the residual stream is widened and rotated, heads and neurons
 change places, and a network of inert heads and neurons runs beside the real one, in dimensions of its own, from random
-embeddings of its own. How loud it is, is a dial: a measure that follows what varies most will be led astray by it. The
-inert parts read nothing of the real ones, and their law is the same whatever these compute.
+embeddings of its own. Its size is a parameter: a measure that follows the largest variance follows the inert network.
+The inert parts read nothing of the real ones, and their law is the same whatever these compute.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a benchmark reads from a compiled network: residual streams, answers, and responses to swaps of its parts."""
+"""Readings of compiled networks: residual streams, answers, and responses to interchanges of their parts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def answers(network: Compiled, tokens: Tokens) -> NDArray[np.float32]:
 def responses(network: Compiled, base: Tokens, source: Tokens) -> NDArray[np.float32]:
     """Return (parts, pairs * positions * classes): change of the answers when a head or an MLP is as on the source.
 
-    A part is swapped at all positions. Work restarts at the block where it stands; its parts run as one batch.
+    A part is interchanged at all positions. A run starts at the part's block; all parts of a block run as one batch.
     """
     n, found = len(base), []
     with torch.inference_mode():

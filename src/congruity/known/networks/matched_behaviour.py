@@ -1,16 +1,13 @@
-"""Networks that behave alike: one kind of mechanism under many seeds, and another kind by construction.
+"""Networks of matched behaviour: one mechanism under many seeds, and another mechanism by construction.
 
-A positive control needs "same behaviour, other mechanism" to be a fact. Both kinds are Mistral language models of the
-same sizes and site names, trained on the same kind of indirect-object prompts. Only the sliding window differs:
+A positive control needs networks of the same behaviour and of another mechanism. Both kinds are Mistral language models
+of the same sizes and site names, trained on the same kind of indirect-object prompts. Only the sliding window differs:
 
-    direct  no window: the last token may attend to the people's names wherever they stand, and does.
-    relay   the smallest window through which the names can still reach the last token. It never sees a name: their
-            content has to be handed on, layer by layer, by the tokens in between. No direct mechanism can be built.
+    direct  no window: the last token can attend to the names wherever they stand, and does.
+    relay   the smallest window through which names reach the last token: only layer by layer, by the tokens between.
 
-Training is on the last position alone, with a whole answer distribution as its target: 85 % the indirect object, 10 %
-the subject, the rest shared by the other names. One-hot targets would leave the confidence free, and next words at the
-other positions would be behaviour that windows shape: a distribution that is known is what all networks can agree on.
-Training stops at one distance from it for both kinds; run to the end, direct networks would be the better ones.
+Training is on the last position alone. Its target is a known answer distribution, as one-hot targets would leave the
+confidence free. Training stops at one distance from the target: run to the end, direct networks would be better.
 """
 
 from __future__ import annotations
@@ -68,7 +65,7 @@ DEFAULT = TrainingSettings()
 
 
 @dataclass(frozen=True)
-class Twin:
+class MatchedNetwork:
     """A trained network and how well it does the task on `task` (200 prompts that no training set held).
 
     Attributes:
@@ -115,7 +112,7 @@ def tokenizer() -> Any:
 
 @dataclass(frozen=True)
 class HeldOutPrompts:
-    """``n`` indirect-object prompts in words of `tokenizer`; the counterfactual swaps S2, as in `congruity.tasks.IOI`.
+    """``n`` indirect-object prompts in words of `tokenizer`; the counterfactual has another S2, as in `cg.tasks.IOI`.
 
     Every pair of names, place and thing occurs in training, but never together as here.
     """
@@ -243,7 +240,9 @@ def train(kind: Kind, seed: int, *, steps: int = DEFAULT.steps, progress: Progre
     return module.eval()
 
 
-def twins(n: int, *, steps: int = DEFAULT.steps, folder: Path | None = None, progress: Progress = silent) -> list[Twin]:
+def matched_networks(
+    n: int, *, steps: int = DEFAULT.steps, folder: Path | None = None, progress: Progress = silent
+) -> list[MatchedNetwork]:
     """Return ``n`` networks of each kind, seeds 0 to n - 1, from ``folder`` or trained now: all direct, then all relay.
 
     The default folder is ``twins`` in the cache folder. Other settings, words or templates make other files.
@@ -253,7 +252,7 @@ def twins(n: int, *, steps: int = DEFAULT.steps, folder: Path | None = None, pro
     """
     folder = cache.folder() / "twins" if folder is None else folder
     found = [(kind, seed, _cached(kind, seed, steps, folder, progress)) for kind in KINDS for seed in range(n)]
-    return [Twin(kind, seed, module, *_score(module)) for kind, seed, module in found]
+    return [MatchedNetwork(kind, seed, module, *_score(module)) for kind, seed, module in found]
 
 
 def _cached(kind: Kind, seed: int, steps: int, folder: Path, progress: Progress) -> Any:
@@ -291,8 +290,8 @@ def _one_thread() -> Iterator[None]:
 # ------------------------------------------------------------------------------------------------ what they have learnt
 
 
-def divergences(networks: Sequence[Twin]) -> Floats:
-    """Return KL(row || column) in nats over the whole vocabulary, (N, N), mean over the prompts of `Twin`'s scores."""
+def divergences(networks: Sequence[MatchedNetwork]) -> Floats:
+    """Return KL(row || column) in nats over the whole vocabulary, (N, N), mean over the scored prompts."""
     logs = [_log_probabilities(network.module) for network in networks]
     return np.array([[float((p.exp() * (p - q)).sum(-1).mean()) for q in logs] for p in logs])
 

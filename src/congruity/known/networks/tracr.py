@@ -1,4 +1,4 @@
-"""RASP programs as networks: compiled by Tracr, run in PyTorch, without JAX from then on.
+"""RASP programs as networks: compiled by Tracr, run in PyTorch. Only compiling needs JAX.
 
 Source: Lindner et al. 2023, arXiv 2301.05062 (Tracr). Its own networks run one input at a time; these run batches.
 """

@@ -10,7 +10,7 @@ from congruity._base.registry import lookup
 from congruity.known.algorithms import by_name
 from congruity.known.zoo.criteria import Criteria
 from congruity.known.zoo.layout import Shape
-from congruity.known.zoo.training import Recipe
+from congruity.known.zoo.training import TrainingRecipe
 
 SHAPES = (Shape(4, 36, 4, 8, 64), Shape(5, 32, 4, 8, 64), Shape(5, 36, 4, 8, 80), Shape(6, 32, 4, 8, 64))
 KINDS = (2, 3)  # kinds of variables, in turn: as many networks of each algorithm have either
@@ -65,7 +65,7 @@ class Job:
     count: int
     seed: int
     way: str
-    recipe: Recipe
+    recipe: TrainingRecipe
     target: Job | None = None
 
     @property
@@ -93,7 +93,7 @@ class Preset:
     shapes: tuple[Shape, ...]
     together: int
     rounds: int
-    recipe: Recipe
+    recipe: TrainingRecipe
 
     def jobs(self, way: str, seed: int) -> Iterator[Job]:
         """Yield the jobs of a zoo trained ``way``.
@@ -132,9 +132,17 @@ REGISTRY: tuple[Preset, ...] = (
         SHAPES[:1],
         4,
         2,
-        Recipe(steps=40),
+        TrainingRecipe(steps=40),
     ),
-    Preset("default", "six algorithms, 20 networks each: a quarter of an hour", _PERMUTATION, SHAPES, 5, 1, Recipe()),
+    Preset(
+        "default",
+        "six algorithms, 20 networks each: a quarter of an hour",
+        _PERMUTATION,
+        SHAPES,
+        5,
+        1,
+        TrainingRecipe(),
+    ),
     Preset(
         "thorough",
         "all families, 40 networks an algorithm, longer training: hours",
@@ -142,7 +150,7 @@ REGISTRY: tuple[Preset, ...] = (
         (SHAPES[3], Shape(6, 40, 4, 8, 80)),
         5,
         4,
-        Recipe(steps=1200, batch=96),
+        TrainingRecipe(steps=1200, batch=96),
     ),
 )
 

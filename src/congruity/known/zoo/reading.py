@@ -48,7 +48,7 @@ def responses(networks: Networks, base: NDArray[np.int64], source: NDArray[np.in
 
 
 def _chunks(networks: Networks, whole_parts: bool) -> Iterator[NDArray[np.bool_]]:
-    """Yield (at most four, layers, parts, positions) sets of nodes to swap, each once."""
+    """Yield (at most four, layers, parts, positions) sets of nodes to interchange, each once."""
     size = (networks.shape.layers, networks.shape.heads + 1, networks.length + 1)
     of = np.arange(int(np.prod(size))).reshape(size)
     if whole_parts:

@@ -1,4 +1,4 @@
-"""A zoo on disk: one file a job, written when the job is done, so that an interrupted training goes on where it was.
+"""Zoos on disk: one file a job, written when the job is done. An interrupted training goes on where it was.
 
 The same preset, way and seed give the same networks on the same machine and libraries: each job has its own random
 streams, and neither order nor the number of processes reaches them.

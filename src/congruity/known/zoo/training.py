@@ -34,7 +34,7 @@ from congruity.known.zoo.relays import kind
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """How networks are trained.
 
     Attributes:
@@ -61,7 +61,7 @@ def train(
     networks: Networks,
     data: InterchangeData,
     layouts: Sequence[Layout],
-    recipe: Recipe,
+    recipe: TrainingRecipe,
     *,
     seed: int,
     targets: Networks | None = None,
@@ -116,7 +116,7 @@ def _loss(
     mimicry: ImpostorLoss | None,
     data: InterchangeData,
     layouts: Sequence[Layout],
-    recipe: Recipe,
+    recipe: TrainingRecipe,
     random: np.random.Generator,
 ) -> Tensor:
     """Return the loss of each network on a new batch, (networks,)."""
@@ -201,7 +201,7 @@ def _readout_loss(
     return total / len(data.variables)
 
 
-def _rate(step: int, recipe: Recipe) -> float:
+def _rate(step: int, recipe: TrainingRecipe) -> float:
     left = (recipe.steps - step) / max(1.0, recipe.decay * recipe.steps)
     return min(1.0, (step + 1) / max(1, recipe.warm_up), left)
 
