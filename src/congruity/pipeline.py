@@ -27,7 +27,7 @@ from congruity.protocols import Distance, Finder, Intervention, Task
 from congruity.sampling.circuit import find_circuit
 from congruity.sampling.faithfulness import measure_faithfulness
 from congruity.sampling.fingerprint import make_fingerprint
-from congruity.sampling.prepare import loaded, prepare
+from congruity.sampling.prepare import loaded, prepare, require_task
 from congruity.sampling.recipe import FingerprintOptions, SamplingOptions, SamplingRecipe
 from congruity.sampling.sides import growing_sides, is_fingerprint, two_sides
 from congruity.values import Circuit, Comparison, Congruity, Fingerprint, Gates
@@ -66,6 +66,7 @@ def fingerprint(
     >>> import congruity as cg
     >>> side = cg.fingerprint(cg.tasks.ioi(n=200), "smollm2-135m", n=20)  # doctest: +SKIP
     """
+    require_task(task, "fingerprint")
     recipe, clock = SamplingRecipe.of("fingerprint", options, seed=seed), clock or Clock()
     with clock("load"):
         network = loaded(model)
@@ -110,8 +111,11 @@ def discover(
     >>> cg.discover(cg.tasks.ioi(n=200), "smollm2-135m").evidence.faithfulness  # doctest: +SKIP
     0.93
     """
+    require_task(task, "discover")
     recipe = SamplingRecipe.of("discover", {"finder": finder, "intervention": intervention, "gates": gates}, seed=seed)
-    if n_random < 0:
+    if len(recipe.interventions) > 1:
+        raise InputError("discover: one intervention finds the circuit; pass one")
+    if not isinstance(n_random, int) or n_random < 0:
         raise InputError(f"discover: {n_random} random circuits cannot be drawn; ask for 0 or more")
     writes, clock = recipe.interventions[0], clock or Clock()
     with clock("load"):
@@ -200,7 +204,7 @@ def compare(
     return compared(a, b, task=task, recipe=recipe, plan=plan, progress=progress).result
 
 
-_ARGUMENTS = tuple(inspect.signature(compare).parameters)
+_ARGUMENTS = tuple(inspect.signature(compare).parameters)[:-1]  # without the options of ``sampling``
 
 
 def compared(
@@ -212,6 +216,8 @@ def compared(
     from congruity.comparison.sequential import until_decided
     from congruity.inference import EstimateSettings
 
+    if task is not None:
+        require_task(task, "compare")
     settings = EstimateSettings(plan.margin, plan.alpha, plan.seed)
     _require_compatible(a, b, recipe, plan)
     if plan.looks is not None:
@@ -227,10 +233,17 @@ def compared(
 
 def _require_compatible(a: Any, b: Any, recipe: SamplingRecipe, plan: ComparisonPlan) -> None:
     """Raise `InputError`, before any model is loaded, for options that do not go together."""
-    if recipe.given and is_fingerprint(a) and is_fingerprint(b):
+    from congruity.comparison.sequential import planned
+
+    made_already = is_fingerprint(a) and is_fingerprint(b)
+    if recipe.given and made_already:
         raise InputError(
             f"compare: {', '.join(recipe.given)} applies to models only, and both sides are fingerprints already"
         )
+    if plan.paired and is_fingerprint(b):
+        raise InputError("compare: paired makes the edits of a in b, so b must be a model and not a fingerprint")
+    if plan.folds and not made_already and not (isinstance(plan.folds, int) and plan.folds >= 2):
+        raise InputError(f"compare: folds is {plan.folds!r}; pass a whole number of at least 2, or 0 for none")
     if plan.looks is None:
         return
     if plan.folds or plan.paired or "n" in recipe.given or recipe.edits is not None:
@@ -238,3 +251,4 @@ def _require_compatible(a: Any, b: Any, recipe: SamplingRecipe, plan: Comparison
         raise InputError(f"compare: looks set which implementations are used, and do not go with {rest}")
     if len(recipe.budget.kls) > 1 or len(recipe.interventions) > 1:
         raise InputError("compare: looks decide on one kind of implementations; pass one KL and one intervention")
+    planned(plan.looks, plan.alpha)

@@ -13,7 +13,7 @@ import pytest
 import congruity as cg
 import synthetic
 from congruity.comparison.verdict import Circumstances, Conclusion, Looks, conclude, decides, in_family
-from congruity.values import Estimate, Fingerprint, PermutationTest, PromptError, Remark, Status
+from congruity.values import Estimate, Fingerprint, Method, PermutationTest, PromptError, Remark, Status
 
 A_B = ("left", "right")
 APART = PermutationTest(0.001, {"separability": 0.001}, 1.0, 0.0001, 10000, False)
@@ -121,7 +121,7 @@ def compared(a: Fingerprint, b: Fingerprint, **options: Any) -> cg.Congruity:
 
 
 def unlike(b: Fingerprint) -> Fingerprint:
-    return dataclasses.replace(b, settings={**b.settings, "gates": {"max_kl": 0.5}})
+    return dataclasses.replace(b, sampling=dataclasses.replace(b.sampling, gates=cg.Gates(max_kl=0.5)))
 
 
 def of_points(*clouds: Any, **options: Any) -> cg.Congruity:
@@ -163,7 +163,8 @@ DOORS: dict[Status, Callable[[], cg.Congruity]] = {
 
 def other_parameters(one: Fingerprint) -> Fingerprint:
     same = synthetic.repeated(one, "c")
-    return dataclasses.replace(same, settings={**same.settings, "intervention_parameters": {"resample": {"donors": 2}}})
+    other = dataclasses.replace(same.sampling, interventions=(Method("resample", {"donors": 2}),))
+    return dataclasses.replace(same, sampling=other)
 
 
 @pytest.mark.parametrize("status", DOORS, ids=lambda status: status.label)

@@ -70,6 +70,15 @@ def cached(**options: Any) -> Any:
         ({"edits_of": EDITS, "n": 5}, "edits_of has 3 edits, and does not go with n = 5"),
         ({"edits_of": EDITS, "intervention": "mean"}, "the edits to make write what resample gives; pass intervention"),
         ({"circuit": CIRCUIT, "finder": "patching"}, "circuit does not go with finder"),
+        ({"circuit": "c.json"}, r"circuit is 'c\.json'; pass a Circuit"),
+        ({"circuit": synthetic.fingerprint("a")}, r"circuit is Fingerprint\(.{,60}; pass a Circuit"),
+        ({"finder": cg.finders.Attribution}, r"finder is a class; pass an object, Attribution\(\)"),
+        ({"finder": Mean()}, r"finder is Mean\(.*, which has no 'scores'"),
+        ({"intervention": ["mean", None]}, "intervention is None, which has no 'name'"),
+        ({"intervention": Mean}, r"intervention is a class; pass an object, Mean\(\)"),
+        ({"edits_of": "a.safetensors"}, r"edits_of is 'a\.safetensors'; pass a Fingerprint"),
+        ({"edits_of": [1, 2]}, r"edits_of is \[1, 2\]; pass a Fingerprint"),
+        ({"edits_of": 1}, "edits_of is 1; pass a Fingerprint"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_named_before_any_model_is_loaded(
@@ -90,8 +99,15 @@ def test_an_option_that_cannot_be_used_is_named_before_any_model_is_loaded(
         ({"looks": (8, 16), "n": 9}, "looks set which implementations are used, and do not go with n, folds or paired"),
         ({"looks": (8, 16), "edits_of": EDITS}, "looks .* do not go with edits_of"),
         ({"looks": (8, 16), "budget": cg.Budget(kl=(0.1, 0.2))}, "looks decide on one kind .* pass one KL"),
+        ({"looks": (16, 8)}, r"looks are \(16, 8\); pass 2 to 10 increasing whole numbers"),
+        ({"looks": "ab"}, "looks are 'ab'; pass 2 to 10"),
+        ({"folds": 1}, "folds is 1; pass a whole number of at least 2, or 0 for none"),
+        ({"folds": -3}, "folds is -3"),
+        ({"folds": "x"}, "folds is 'x'"),
         ({"alpha": 7}, "alpha"),
         ({"margin": 7}, "margin"),
+        ({"exten": 1}, r"no option of compare is named 'exten'; known: a, alpha, .*, paired, progress, seed, task$"),
+        ({"progres": 1}, r"did you mean 'progress' or 'gates'\?$"),
     ],
 )
 def test_what_compare_refuses_before_any_model_is_loaded(options: dict[str, Any], message: str) -> None:
@@ -99,6 +115,27 @@ def test_what_compare_refuses_before_any_model_is_loaded(options: dict[str, Any]
         compared(**options)
     with pytest.raises(InputError, match="a side that is a model needs a task"):
         cg.compare("a", "b")
+
+
+@pytest.mark.usefixtures("_no_model")
+@pytest.mark.parametrize("task", ["ioi", cg.tasks.IOI, 3])
+def test_what_is_no_task_is_refused_before_any_model_is_loaded(task: Any) -> None:
+    for call in (cg.fingerprint, cg.discover, lambda task, model: cg.compare(model, model, task=task)):
+        with pytest.raises(InputError, match=r"task is .*; pass a task such as congruity\.tasks\.ioi\(\)"):
+            call(task, "a")
+
+
+@pytest.mark.usefixtures("_no_model")
+def test_more_that_is_refused_before_any_model_is_loaded() -> None:
+    made, task = synthetic.fingerprint("b"), cg.tasks.ioi()
+    with pytest.raises(InputError, match="so b must be a model and not a fingerprint"):
+        cg.compare("a", made, task=task, paired=True)
+    with pytest.raises(InputError, match="extend is 'a'; pass a Fingerprint"):
+        fingerprinted(extend="a")
+    with pytest.raises(InputError, match="discover: one intervention finds the circuit; pass one"):
+        cg.discover(task, "a", intervention=["mean", "zero"])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="x random circuits cannot be drawn"):
+        cg.discover(task, "a", n_random="x")  # type: ignore[arg-type]
 
 
 def test_options_of_models_do_not_go_with_two_fingerprints() -> None:

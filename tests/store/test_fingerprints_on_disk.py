@@ -109,6 +109,10 @@ def test_a_flipped_bit_anywhere_is_refused(path: Path) -> None:
         (lambda h: h["implementations"][1].update(admitted=1), "expected true or false"),
         (lambda h: h["queries"].update(ids=["q0"]), "the fingerprint is damaged"),
         (lambda h: h["model"].update(colour="red"), r"damaged \(model\.colour is no field of ModelCard\)"),
+        (lambda h: h.update(accuracy=10**400), r"accuracy is 1000.*\.\.\.; expected a number"),
+        (lambda h: h["sampling"]["gates"].update(max_kl=10**400), r"max_kl is 1000.*\.\.\.; expected a number"),
+        (lambda h: h.update(schema=float("nan")), "header is damaged"),
+        (lambda h: h.update(accuracy=float("nan")), "header is damaged"),
         pytest.param(lambda h: h.pop("digest") and None, "damaged|digest"),
         pytest.param(lambda h: h["circuit"].update(curve=[[1]]), "damaged"),
     ],
@@ -118,6 +122,46 @@ def test_an_edited_header_is_refused(path: Path, change: Callable[[Any], Any], m
     with pytest.raises(StoreError, match=message) as error:
         cg.Fingerprint.load(path)
     one_sentence(error, path)
+
+
+STRANGE = {
+    "a list without an end": "[" * 10**5,
+    "a deep list": '{"schema": 3, "a": ' + "[" * 10**5 + "]" * 10**5 + "}",
+    "a deep object": '{"schema": 3, "versions": ' + '{"a":' * 900 + "1" + "}" * 901,
+    "a long number": '{"schema": ' + "9" * 5000 + "}",
+    "half a schema": '{"schema": 3.5}',
+    "no schema": '{"schema": null}',
+    "nothing": "null",
+}
+
+
+@pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE.keys())
+def test_a_header_that_no_writer_wrote_is_refused(path: Path, text: str) -> None:
+    _, arrays = contents(path)
+    save_file(arrays, path, metadata={"congruity": text})
+    with pytest.raises(StoreError, match=r"damaged|schema 3\.5") as error:
+        cg.Fingerprint.load(path)
+    one_sentence(error, path)
+
+
+@pytest.mark.parametrize("kind", ["BF16", "F8_E4M3", "C64"])
+def test_an_array_of_no_real_numbers_is_refused(path: Path, kind: str) -> None:
+    content = path.read_bytes()
+    header = json.loads(content[8 : header_end(content)])
+    start, end = header["clean_gram"]["data_offsets"]
+    header["clean_gram"] |= {"dtype": kind, "shape": [(end - start) // {"BF16": 2, "F8_E4M3": 1, "C64": 8}[kind]]}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[header_end(content) :])
+    with pytest.raises(StoreError, match=r"not a safetensors file|expected an array of real numbers") as error:
+        cg.Fingerprint.load(path)
+    one_sentence(error, path)
+
+
+def test_an_array_of_no_field_is_refused(path: Path) -> None:
+    text, arrays = contents(path)
+    save_file(arrays | {"more": np.zeros(3)}, path, metadata={"congruity": text})
+    with pytest.raises(StoreError, match="the array more belongs to no field"):
+        cg.Fingerprint.load(path)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +283,10 @@ def test_json_is_read_back_and_damage_is_one_sentence(tmp_path: Path) -> None:
     path.write_bytes(b'{"a": ')
     with pytest.raises(StoreError, match="not JSON"):
         files.read_json(path)
+    for text in ("[" * 10**5, "9" * 5000, "\ud800"):
+        path.write_bytes(text.encode(errors="surrogatepass"))
+        with pytest.raises(StoreError, match="not JSON"):
+            files.read_json(path)
     with pytest.raises(StoreError, match="no such file"):
         files.read_json(tmp_path / "none.json")
 

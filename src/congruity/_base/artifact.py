@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from congruity._base.codec import Arrays, Shared, decode, encode
 from congruity._base.digest import digest
-from congruity._base.files import write_bytes
+from congruity._base.files import DAMAGE, write_bytes
 from congruity.errors import StoreError
 
 SUFFIX = ".safetensors"
@@ -79,7 +79,7 @@ class Format(Generic[Kind]):
             if schema != self.schema:
                 header, arrays, found = self.older[schema](header, arrays)
             value = decode(self.kind, header, arrays, self.shared)
-        except (StoreError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (StoreError, *DAMAGE) as error:
             raise StoreError(f"{path}: the {self.what} is damaged ({error}); {self.remedy.format('it')}") from None
         if found != stated:
             raise StoreError(f"{path}: the content does not match its own digest, so it was edited; {self._remedy}")
@@ -88,9 +88,9 @@ class Format(Generic[Kind]):
     def _parts(self, path: Path) -> tuple[dict[str, Any], Arrays]:
         metadata, arrays = contents(path, self.what, self._remedy)
         try:
-            header = json.loads(metadata)
+            header = json.loads(metadata, parse_constant=_no_number)
             _ = header["schema"] + 0
-        except (json.JSONDecodeError, KeyError, TypeError):
+        except DAMAGE:
             raise StoreError(f"{path}: the {self.what}'s header is damaged; {self._remedy}") from None
         return header, arrays
 
@@ -107,8 +107,12 @@ def contents(path: Path, what: str = "file", remedy: str = "make it again") -> t
             if _KEY not in metadata:
                 raise StoreError(f"{path}: a safetensors file, but no {what}: its header has no {_KEY!r} entry")
             return metadata[_KEY], {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, OSError, *DAMAGE) as error:  # NumPy lacks some types of safetensors, such as bfloat16
         raise StoreError(f"{path}: not a safetensors file, or truncated ({error}); {remedy}") from None
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def _digest(data: dict[str, Any], arrays: Arrays) -> str:

@@ -11,6 +11,7 @@ import collections.abc
 import dataclasses
 import functools
 import math
+import sys
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -71,15 +72,18 @@ def decode(kind: type[Kind], data: Any, arrays: Mapping[str, NDArray[Any]], shar
     A field that is missing takes its default, if it has one, so that a field may be added without a new schema.
 
     Raises:
-        StoreError: the path of the field that is missing, unknown or of another type.
+        StoreError: the path of the field that is missing, unknown or of another type, or an array of no field.
         InputError: the dataclass refuses its values.
     """
     if not isinstance(data, dict):
         raise _unlike("the data", data, "an object")
-    decoder = _Decoder(arrays, {})
+    read: set[str] = set()
+    decoder = _Decoder(arrays, {}, read)
     tables = {name: tuple(decoder.read(shared[name], row, name) for row in data.get(name, ())) for name in shared}
-    decoder = _Decoder(arrays, {shared[name]: table for name, table in tables.items()})
+    decoder = _Decoder(arrays, {shared[name]: table for name, table in tables.items()}, read)
     found: Kind = decoder.read(kind, {key: item for key, item in data.items() if key not in shared}, "")
+    if unread := sorted(arrays.keys() - read):
+        raise StoreError(f"the array {unread[0]} belongs to no field")
     return found
 
 
@@ -87,6 +91,7 @@ def decode(kind: type[Kind], data: Any, arrays: Mapping[str, NDArray[Any]], shar
 class _Decoder:
     arrays: Mapping[str, NDArray[Any]]
     tables: Mapping[Any, tuple[Any, ...]]
+    arrays_read: set[str]
 
     def read(self, hint: Any, data: Any, path: str) -> Any:
         origin, members = get_origin(hint), get_args(hint)
@@ -101,14 +106,22 @@ class _Decoder:
         if origin is Literal:
             return data if data in members else self._refuse(path, data, f"one of {', '.join(map(repr, members))}")
         if origin is np.ndarray:
-            known = isinstance(data, str) and data in self.arrays
-            return self.arrays[data] if known else self._refuse(path, data, "the name of an array")
+            return self._array(data, path)
         if origin in (tuple, frozenset):
             return self._many(origin, members, data, path)
         if origin in (dict, collections.abc.Mapping):
             entries = data if isinstance(data, dict) else self._refuse(path, data, "an object")
             return {key: self.read(members[1], item, _join(path, key)) for key, item in entries.items()}
         return self._fields(hint, data, path) if dataclasses.is_dataclass(hint) else self._scalar(hint, data, path)
+
+    def _array(self, data: Any, path: str) -> Any:
+        if not isinstance(data, str) or data not in self.arrays:
+            raise _unlike(path, data, "the name of an array")
+        array = self.arrays[data]
+        if array.dtype.kind not in "biuf":
+            raise _unlike(path, array.dtype.name, "an array of real numbers")
+        self.arrays_read.add(data)
+        return array
 
     def _either(self, members: tuple[Any, ...], data: Any, path: str) -> Any:
         if data is None and type(None) in members:
@@ -146,7 +159,7 @@ class _Decoder:
     def _scalar(self, hint: Any, data: Any, path: str) -> Any:
         if hint is float and type(data) is str and data in _NOT_FINITE:
             return _NOT_FINITE[data]
-        if type(data) is hint or (hint is float and type(data) is int):
+        if type(data) is hint or (hint is float and type(data) is int and abs(data) <= sys.float_info.max):
             return data
         raise _unlike(path, data, _SCALARS.get(hint, str(hint)))
 

@@ -11,6 +11,9 @@ from typing import Any
 from congruity._base.cache import guarded
 from congruity.errors import StoreError
 
+# What reading data that nobody checked may raise: also numbers of a thousand digits, and lists a thousand deep.
+DAMAGE = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError)
+
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; raise `StoreError` if it is missing or damaged."""
@@ -20,7 +23,7 @@ def read_json(path: Path) -> Any:
         raise StoreError(f"{path}: no such file") from None
     except OSError as error:
         raise StoreError(f"{path}: cannot be read ({error.strerror})") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{path}: not JSON ({error}); delete it") from None
 
 

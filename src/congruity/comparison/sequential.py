@@ -57,12 +57,7 @@ def until_decided(
 
     Source: the Bonferroni inequality.
     """
-    plan = list(looks) if isinstance(looks, Sequence) else []
-    whole = all(isinstance(n, int) for n in plan)
-    if not whole or not 2 <= len(plan) <= 10 or plan[0] < 5 or any(x >= y for x, y in itertools.pairwise(plan)):
-        raise InputError(f"compare: looks are {looks!r}; pass 2 to 10 increasing whole numbers from 5 on")
-    if not 0.001 <= alpha <= 0.2:
-        raise InputError(f"compare: alpha is {alpha!r}; pass a level for all looks between 0.001 and 0.2, such as 0.05")
+    plan = planned(looks, alpha)
     level = alpha / len(plan)
     settings = EstimateSettings(MARGIN if margin is None else margin, level, seed)
     found: tuple[Fingerprint, Fingerprint, Parts] | None = None
@@ -86,6 +81,17 @@ def until_decided(
     left, right, parts = found
     ended = Looks(tuple(plan), level, min(parts.estimate.n), decided)
     return Comparison(left, right, result_of(parts, looks=ended))
+
+
+def planned(looks: Sequence[int], alpha: float) -> list[int]:
+    """Return the looks as a list; raise `InputError` for looks or a level that cannot be used."""
+    plan = list(looks) if isinstance(looks, Sequence) else []
+    whole = all(isinstance(n, int) for n in plan)
+    if not whole or not 2 <= len(plan) <= 10 or plan[0] < 5 or any(x >= y for x, y in itertools.pairwise(plan)):
+        raise InputError(f"compare: looks are {looks!r}; pass 2 to 10 increasing whole numbers from 5 on")
+    if not 0.001 <= alpha <= 0.2:
+        raise InputError(f"compare: alpha is {alpha!r}; pass a level for all looks between 0.001 and 0.2, such as 0.05")
+    return plan
 
 
 def _require_one_kind(pair: Pair) -> None:

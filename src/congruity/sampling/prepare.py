@@ -103,6 +103,15 @@ def prepare(
     return PreparedModel(model, examples, bound, checks, split(examples.ids, seed), unedited)
 
 
+def require_task(task: Any, verb: str) -> None:
+    """Raise `InputError` for what is no task, before a model is loaded for it."""
+    if isinstance(task, type) or not callable(getattr(task, "examples", None)):
+        raise InputError(
+            f"{verb}: task is {task!r}; pass a task such as congruity.tasks.ioi(), or one by its name with "
+            "congruity.tasks.by_name"
+        )
+
+
 def loaded(source: Any) -> Model:
     """Return a model from anything that `load_model` takes. PyTorch is imported now and not with this module."""
     from congruity.models import load_model

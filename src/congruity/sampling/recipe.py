@@ -15,6 +15,7 @@ from congruity import interventions as writes
 from congruity._base.digest import digest
 from congruity._base.registry import parameters_of
 from congruity._base.versions import versions
+from congruity._base.wording import printable, shorten
 from congruity.errors import InputError, UnknownNameError
 from congruity.protocols import Finder, Intervention, Model
 from congruity.values import (
@@ -109,7 +110,7 @@ class SamplingRecipe:
         known = (FingerprintOptions if verb == "fingerprint" else SamplingOptions).__annotations__
         for name in given:
             if name not in known:
-                raise UnknownNameError(f"option of {verb}", name, (*known, *also, "seed", "progress"))
+                raise UnknownNameError(f"option of {verb}", name, {*known, *also, "seed", "progress"})
         chosen = {name: value for name, value in given.items() if value is not None}
         made = cls._of(verb, chosen, seed)
         _require_compatible(verb, chosen, made)
@@ -122,7 +123,7 @@ class SamplingRecipe:
         }
         for name, kind in _TYPES.items():
             if name in chosen and not isinstance(chosen[name], kind):
-                raise InputError(f"{verb}: {name} is {chosen[name]!r}; pass a {kind.__name__}")
+                raise InputError(f"{verb}: {name} is {_shown(chosen[name])}; pass a {kind.__name__}")
         n = chosen.get("n", 2)
         if not isinstance(n, int) or n < 2:
             raise InputError(f"{verb}: n = {n} implementations cannot be compared with each other; ask for at least 2")
@@ -219,20 +220,31 @@ def _interventions(verb: str, given: Any) -> tuple[Intervention, ...]:
     return used
 
 
+def _shown(value: object) -> str:
+    return printable(shorten(repr(value), 60))
+
+
 def _with_members(verb: str, what: str, thing: Any, members: Sequence[str]) -> Any:
-    """Return the thing, or raise `InputError` if it lacks a member of its protocol."""
+    """Return the thing, or raise `InputError` for a class and for what lacks a member of its protocol."""
+    if isinstance(thing, type):
+        raise InputError(f"{verb}: {what} is a class; pass an object, {thing.__name__}()")
     for member in members:
         if not hasattr(thing, member):
             raise InputError(
-                f"{verb}: {what} is {thing!r}, which has no {member!r}; pass a name, or an object with "
+                f"{verb}: {what} is {_shown(thing)}, which has no {member!r}; pass a name, or an object with "
                 f"{' and '.join(members)}"
             )
     return thing
 
 
 def _edits(verb: str, source: Fingerprint | Sequence[Edit]) -> dict[str, Any]:
-    items: Sequence[Any] = source.admitted if isinstance(source, Fingerprint) else source
-    edits = tuple(item.edit if isinstance(item, Implementation) else item for item in items)
+    items: Any = source.admitted if isinstance(source, Fingerprint) else source
+    listed = isinstance(items, Sequence) and not isinstance(items, str)
+    edits = tuple(item.edit if isinstance(item, Implementation) else item for item in items) if listed else ()
+    if not listed or not all(isinstance(edit, Edit) for edit in edits):
+        raise InputError(
+            f"{verb}: edits_of is {_shown(source)}; pass a Fingerprint (Fingerprint.load reads a file), or edits"
+        )
     if len(edits) < 2:
         raise InputError(f"{verb}: edits_of needs at least two edits, and does not go with extend")
     return {"edits": edits, "edits_of": source.digest if isinstance(source, Fingerprint) else digest(*edits)}

@@ -38,8 +38,6 @@ def two_sides(
         progress: called with the stage and how far it is.
     """
     (first, own), (second, others) = _opened((a, b), task)
-    if paired and others is None:
-        raise InputError("compare: paired makes the edits of a in b, so b must be a model and not a fingerprint")
     recipe = dataclasses.replace(recipe, require_task=False)
     left = first if own is None else make_fingerprint(own, first, recipe, progress=progress)
     if others is None:
