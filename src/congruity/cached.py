@@ -87,7 +87,8 @@ class Runner:
         self, a: Fingerprint, b: Fingerprint, measure: Distance, rows: Rows | None, progress: Progress
     ) -> DistanceTable:
         """Return what `congruity.comparison.tables.distance_table` returns."""
-        key = digest(SCHEMA_VERSION, a.digest, b.digest, measure.name, parameters_of(measure), rows, versions())
+        declared = measure.name, parameters_of(measure), measure.traits
+        key = digest(SCHEMA_VERSION, a.digest, b.digest, *declared, rows, versions())
 
         def make() -> DistanceTable:
             with self.clock("distances"):

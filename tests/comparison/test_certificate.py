@@ -102,7 +102,7 @@ def test_a_table_of_ones_own_is_never_certain_and_says_what_it_assumes() -> None
     [(cg.distances.CKA, False, "silent"), (cg.distances.Procrustes, True, "certain")],
 )
 def test_what_a_distance_declares_reaches_the_certificate(door: str, like: type, metric: bool, kind: str) -> None:
-    """HOUSE 2.3: a distance of the user's own that declares metric=False was certified as a metric."""
+    """Earlier, a distance of the user's own that declares metric=False was certified as a metric."""
     declared = dataclasses.replace(like.traits, metric=metric)
     mine = type("Mine", (like,), {"name": "mine", "traits": declared})()
     if door == "arrays":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import warnings
 from collections.abc import Callable
@@ -279,6 +280,25 @@ def test_a_distance_without_what_it_owes_is_refused_at_the_door() -> None:
 def test_a_table_that_contradicts_the_traits_is_refused(change: Callable[[Floats], Floats], message: str) -> None:
     with pytest.raises(InputError, match=f"distance {message}"):
         pairwise(groups(0, n=2), Mine(change))
+
+
+@pytest.mark.parametrize(
+    ("gives", "message"),
+    [
+        (lambda made: made.values, "'mine' gave ndarray and no DistanceTable"),
+        (lambda made: None, "'mine' gave NoneType and no DistanceTable"),
+        (lambda made: dataclasses.replace(made, labels=made.labels[::-1]), "'mine' gave a table of other labels"),
+        (lambda made: dataclasses.replace(made, traits=CKA.traits), "'mine' gave a table of other traits"),
+    ],
+    ids=["array", "nothing", "labels", "traits"],
+)
+def test_a_table_that_is_none_of_the_distances_own_is_refused(gives: Callable[[Any], Any], message: str) -> None:
+    class Strange(Mine):
+        def table(self, grams: Floats, labels: tuple[str, ...], *, progress: Any) -> Any:
+            return gives(super().table(grams, labels, progress=progress))
+
+    with pytest.raises(InputError, match=f"distance {message}"):
+        pairwise(groups(0, n=2), Strange())
 
 
 # ----------------------------------------------------------------------------------------------- procrustes, cka

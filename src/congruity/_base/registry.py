@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from congruity.errors import UnknownNameError
@@ -26,9 +26,10 @@ def lookup(what: str, name: str, registry: Sequence[NamedT]) -> NamedT:
 
 
 def parameters_of(thing: Any) -> dict[str, Any]:
-    """Return the hyper-parameters of a dataclass: {field: value} of what its constructor takes.
+    """Return the hyper-parameters of a thing: the mapping ``parameters`` that it states, else its dataclass fields.
 
-    Fields whose names begin with "_" are no hyper-parameters. What is no dataclass has none.
+    Fields that the constructor does not take, and those whose names begin with "_", are no hyper-parameters. What is no
+    dataclass and states nothing has none.
 
     >>> @dataclasses.dataclass
     ... class Ridge:
@@ -37,6 +38,8 @@ def parameters_of(thing: Any) -> dict[str, Any]:
     >>> parameters_of(Ridge())
     {'alpha': 0.5}
     """
+    if isinstance(stated := getattr(thing, "parameters", None), Mapping):  # a module's is a method
+        return dict(stated)
     if not dataclasses.is_dataclass(thing):
         return {}
     fields = (field for field in dataclasses.fields(thing) if field.init and not field.name.startswith("_"))

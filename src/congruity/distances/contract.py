@@ -74,15 +74,27 @@ def tabulate(
         more: keywords of this distance's own ``table``.
 
     Raises:
-        InputError: no traits; or a table that is not symmetric, leaves the declared range on Gram matrices of trace 1,
-            or breaks the triangle inequality, though the traits promise these.
+        InputError: no traits; no `DistanceTable`, or a table of other labels or other traits; or a table that is not
+            symmetric, leaves the declared range on Gram matrices of trace 1, or breaks the triangle inequality, though
+            the traits promise these.
     """
     require_declared(distance)
     table = distance.table(grams, labels, progress=progress, **more)
+    _require_own(distance, table, labels)
     unit = bool(np.abs(to_host(array_namespace(grams).linalg.trace(grams)) - 1.0).max() < _SLACK)
     if (broken := _contradiction(distance.traits, table, unit)) is not None:
         raise InputError(f"distance {distance.name!r} declares {broken}; correct its traits or its table")
     return table if table.traits is not None else dataclasses.replace(table, traits=distance.traits)
+
+
+def _require_own(distance: Distance, table: object, labels: tuple[str, ...]) -> None:
+    """Refuse what is no table, and a table whose labels or traits are not those of this distance and call."""
+    if not isinstance(table, DistanceTable):
+        raise InputError(f"distance {distance.name!r} gave {type(table).__name__} and no DistanceTable")
+    if tuple(table.labels) != tuple(labels):
+        raise InputError(f"distance {distance.name!r} gave a table of other labels than it was asked for")
+    if table.traits not in (None, distance.traits):
+        raise InputError(f"distance {distance.name!r} gave a table of other traits than it declares")
 
 
 def _contradiction(traits: Traits, table: DistanceTable, unit: bool) -> str | None:

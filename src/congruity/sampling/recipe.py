@@ -205,9 +205,8 @@ class SamplingRecipe:
 
 
 def method(thing: Finder | Intervention) -> Method:
-    """Return a finder or an intervention as data: the ``parameters`` that it states, else its dataclass fields."""
-    stated = getattr(thing, "parameters", None)
-    return Method(thing.name, parameters_of(thing) if stated is None else stated)
+    """Return a finder or an intervention as data."""
+    return Method(thing.name, parameters_of(thing))
 
 
 def _interventions(verb: str, given: Any) -> tuple[Intervention, ...]:
