@@ -177,7 +177,7 @@ def test_divergences_are_zero_on_the_diagonal_and_the_loss_is_finite(modules: di
     table = tw.divergences(networks)
     assert table.shape == (2, 2) and (np.diag(table) == 0).all() and table[0, 1] > 0 < table[1, 0]
     assert all(0 < network.loss < 10 and 0 <= network.accuracy <= 1 for network in networks)
-    assert tw.blocked_accuracy(modules["relay"]) == networks[1].accuracy
+    assert tw._accuracy(tw._log_probabilities(modules["relay"], blocked=True)) == networks[1].accuracy
 
 
 @pytest.mark.parametrize("kind", tw.KINDS)

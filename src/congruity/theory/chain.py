@@ -127,13 +127,6 @@ def link(signature: Floats, trajectory: Floats, signal: Floats, noise: Floats) -
     )
 
 
-def best_link(signature: Floats, trajectory: Floats) -> Link:
-    """Return the link of the linear maps with the smallest errors, whatever their gains: least squares both ways."""
-    signal = np.linalg.lstsq(signature.T, trajectory.T, rcond=None)[0].T
-    noise = np.linalg.lstsq(trajectory.T, signature.T, rcond=None)[0].T
-    return link(signature, trajectory, np.asarray(signal, np.float64), np.asarray(noise, np.float64))
-
-
 def _numbers(name: str, values: Array) -> Floats:
     if values.dtype.kind not in "biuf":
         raise InputError(f"chain: {name} takes words; code them as numbers to measure distances")

@@ -60,11 +60,6 @@ def every_alignment(
             yield {name: (fixed | cells)[name] for name in variables}
 
 
-def alignment_count(variables: int, nodes: int) -> int:
-    """Return how many alignments `every_alignment` yields: sum over j of (-1)^j C(h, j) (h + 1 - j)^n."""
-    return sum((-1) ** j * math.comb(variables, j) * (variables + 1 - j) ** nodes for j in range(variables + 1))
-
-
 @dataclass(frozen=True)
 class Implementations:
     """All circuits and alignments of a class that implement an interpretation, with their values on the queries.

@@ -296,14 +296,6 @@ def divergences(networks: Sequence[MatchedNetwork]) -> Floats:
     return np.array([[float((p.exp() * (p - q)).sum(-1).mean()) for q in logs] for p in logs])
 
 
-def blocked_accuracy(module: Any) -> float:
-    """Return the accuracy when, in every layer, the last token may not attend to the positions that hold a name.
-
-    What other tokens hand on still arrives: a network that loses its accuracy was direct in fact, not only by right.
-    """
-    return _accuracy(_log_probabilities(module, blocked=True))
-
-
 def _evaluated() -> Examples:
     return task(n=200, seed=0).examples()
 
