@@ -3,9 +3,11 @@
     task + model -> sampling -> Fingerprint -> comparison -> Congruity -> report
 
 `fingerprint` is the heavy half, once per model: check the options, load the model, then `make_fingerprint`: run the
-self-tests; rank the sites on half of the prompts and choose the circuit on a quarter; for each implementation replace
-more and more sites outside the circuit, in a random order, until the output moves by a given KL divergence; measure it
-on the last quarter and refuse it if the behaviour is not kept; represent it by its Gram matrix over all prompts.
+self-tests; rank the sites on half of the prompts and choose the circuit on a quarter; for each implementation search,
+on the same quarter, how many sites outside the circuit, in a random order, move the output by a given KL divergence
+when they are replaced; measure it on the last quarter and refuse it if the behaviour is not kept; represent it by its
+Gram matrix over all prompts.
+
 `compare` of fingerprints is the light half: `Pair` (comparable? made alike? the same edits?), distances between the
 Gram matrices of both sides, `Estimate`, then `conclude`: capability, pairing and how the sides were made decide
 together with the numbers. The command line writes the report. `sampling` and `comparison` never import each other: they
@@ -60,8 +62,8 @@ def fingerprint(
         InputError: an unknown option, or options that do not go together.
         ModelError: a self-test failed, or NaN in the model.
         TaskError: examples do not fit the model.
-        NotApplicableError: the model cannot do the task, nothing is left to edit, or too few edits reach the strength
-            that was asked for and keep the behaviour.
+        NotApplicableError: the model cannot do the task, no edit has an effect, no site is left to edit, or too few
+            edits reach the strength and keep the behaviour.
 
     >>> import congruity as cg
     >>> side = cg.fingerprint(cg.tasks.ioi(n=200), "smollm2-135m", n=20)  # doctest: +SKIP
@@ -166,8 +168,8 @@ def compare(
 ) -> Congruity:
     """Test whether the implementations of two sides can be told apart, and whether they agree within a margin.
 
-    With one network a side the verdict is never "different", because a copy of a network with a little noise can be
-    told apart from it too. Sides that were not made alike are compared, and never "different" either.
+    Of two models, one network a side, the verdict is never "different", because a copy of a network with a little noise
+    is told apart from it too. `congruity.estimate` takes tables of several networks a side.
 
     Args:
         a, b: each a `Fingerprint`, the path of one, or, with ``task``, anything that `load_model` takes.

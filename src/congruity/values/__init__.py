@@ -7,8 +7,9 @@ s sites; N admitted implementations of one model.
 The question: can implementations of side 1 and of side 2 be told apart by the distances between them?
 P1 is the chance that an implementation of side 1 is closer to another one of side 1 than one of side 2 is; P2 likewise
 for side 2; 1/2 each if the sides have one law. T = P1 + P2 - 1, and the score C = 1 - abs(T) is the paper's congruity.
-Verdicts: "different" (told apart, only with several networks a side), "equivalent" (not told apart, and P1 and P2
-within a margin of 1/2), "undecided", "not applicable" (a side cannot do the task).
+Verdicts: "different" (told apart and not within the margin, at least 4 independent networks a side), "equivalent" (not
+told apart, intervals of P1 and P2 within a margin of 1/2, at least 10 units a side), "undecided", "not applicable" (a
+side cannot do the task). A fingerprint is one network, so `compare` of two never says "different"; `congruity.estimate` can.
 
     value             created in                    what it is; who reads it
     ----------------  ----------------------------  ------------------------------------------------------------------
@@ -28,15 +29,15 @@ within a margin of 1/2), "undecided", "not applicable" (a side cannot do the tas
     Circuit           sampling/circuit              the smallest top of the ranking that keeps the behaviour inside
                                                     `Gates` when all other sites are replaced; these are the pool
     Edit              sampling/strength             a plan: at these sites of the pool write what an intervention gives.
-                                                    By default more and more sites of a random order, until the KL is
-                                                    that of the budget; or all of them a part of the way (scale)
-    Implementation    sampling/implementations      the network with an edit, measured on other prompts: Behaviour,
-                                                    admitted or refused and why. It does the task by the same circuit
+                                                    By default the first sites of a random order, as many as give the
+                                                    budget's KL; or a random share of them a part of the way (scale)
+    Implementation    sampling/implementations      the network with an edit: admitted or refused and why, Behaviour on
+                                                    other prompts if the KL was reached. Its circuit is the same
     Stratum           Implementation.stratum        implementations by one intervention at one strength. The verdict
-                                                    rests on the first stratum of the first side that both sides have
+                                                    rests on the first of side 1 that side 2 has (else: made unlike)
     Representation    sampling/representation       Gram matrix (m, m) of one implementation, trace 1, all layers
-    Method, Sampling  sampling/recipe               the record of how implementations were made. Where the records of
-                                                    two sides differ, the verdict is never "different"
+    Method, Sampling  sampling/recipe               the record of how implementations were made. Sides that were not
+                                                    made alike (comparison/alike says what counts) are never "different"
     Fingerprint       sampling/fingerprint          what is kept of one model: ModelCard, Queries, Circuit, Checks,
                                                     Implementations with Gram matrices (N, m, m), that of the unedited
                                                     model (m, m), Sampling. A few MB on disk
