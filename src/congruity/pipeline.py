@@ -2,12 +2,14 @@
 
     task + model -> sampling -> Fingerprint -> comparison -> Congruity -> report
 
-`fingerprint` is the heavy half, once a model: check the options, load the model, then `make_fingerprint`: run the
-self-tests; rank the sites and find the circuit; edit sites outside the circuit until the output moves by a given KL
-divergence, which gives one implementation; represent each implementation by its Gram matrix over the prompts.
-`compare` is the light half: distances between the Gram matrices of both sides, then the rank statistics and the
-verdict. The halves meet in `Fingerprint` and do not import each other. `congruity.cached` is the same verbs,
-remembered by digest.
+`fingerprint` is the heavy half, once per model: check the options, load the model, then `make_fingerprint`: run the
+self-tests; rank the sites on half of the prompts and choose the circuit on a quarter; for each implementation replace
+more and more sites outside the circuit, in a random order, until the output moves by a given KL divergence; measure it
+on the last quarter and refuse it if the behaviour is not kept; represent it by its Gram matrix over all prompts.
+`compare` of fingerprints is the light half: `Pair` (comparable? made alike? the same edits?), distances between the
+Gram matrices of both sides, `Estimate`, then `conclude`: capability, pairing and how the sides were made decide
+together with the numbers. The command line writes the report. `sampling` and `comparison` never import each other: they
+meet in `Fingerprint`. `congruity.cached` keeps fingerprints and tables on disk, by digests of what they were made from.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def fingerprint(
         task: the prompts, for example ``cg.tasks.ioi(n=200)``.
         model: a `Model`, or anything that `load_model` takes.
         seed: of every random stream.
-        progress, clock: called with how far, and record how long, each stage takes.
+        progress: called with the part of a stage that is done; ``clock`` records how long each stage takes.
         options: ``n``, ``budget``, ``gates``, ``finder``, ``intervention``, ``circuit``, ``edits_of``, ``extend``,
             ``require_task``; see `congruity.sampling.recipe.FingerprintOptions`. They are checked before the model is
             loaded.
@@ -90,17 +92,17 @@ def discover(
         model: a `Model`, or anything that `load_model` takes.
         finder: what ranks the sites; default attribution patching.
         intervention: what replacing a site writes; default resampling from the counterfactual.
-        gates: behaviour tolerance, which chooses the size of the circuit, unless the finder states it.
+        gates: behaviour tolerance, which chooses the size of the circuit, unless the finder fixes that size.
         seed: of the split of the prompts, the random circuits and the intervals.
         n_random: circuits of the same size drawn at random, to compare with.
-        progress, clock: called with how far, and record how long, each stage takes.
+        progress: called with the part of a stage that is done; ``clock`` records how long each stage takes.
 
     Returns:
         The circuit that `fingerprint` would find, with `Circuit.evidence`.
 
     Raises:
         ModelError: a self-test failed, or NaN in the model.
-        InputError: too few prompts to find and to measure on different ones.
+        InputError: too few prompts to split into those that rank, those that choose and those that measure.
         TaskError: examples do not fit the model.
         NotApplicableError: the model cannot do the task, the metric does not depend on any site, or the circuit leaves
             nothing to edit.
@@ -132,7 +134,7 @@ def discover(
 
 @dataclass(frozen=True)
 class ComparisonPlan:
-    """How two sides are compared; the arguments of `compare` that do not say how sides are made.
+    """Distance and statistical settings of `compare`.
 
     Attributes:
         distance, margin, alpha, folds, looks, paired, seed: as in `compare`.
@@ -162,28 +164,34 @@ def compare(
     progress: Progress = silent,
     **sampling: Unpack[SamplingOptions],
 ) -> Congruity:
-    """Decide whether two sides share an interpretation, from the distances between their implementations.
+    """Test whether the implementations of two sides can be told apart, and whether they agree within a margin.
+
+    With one network a side the verdict is never "different", because a copy of a network with a little noise can be
+    told apart from it too. Sides that were not made alike are compared, and never "different" either.
 
     Args:
         a, b: each a `Fingerprint`, the path of one, or, with ``task``, anything that `load_model` takes.
         task: needed where a side is a model.
         distance: a `Distance` or its name; default `distances.Spectral()`, the paper's d_repr.
-        margin, alpha: margin of equivalence, and level of both tests; see `estimate`.
-        folds: groups of prompts, of which one at a time is left out for the error of T over prompts; 0 for none, as
-            each costs as much as the comparison itself. Two halves are always measured, for the reliability.
-        looks: implementations a side at which to look until the question is decided, such as
+        margin, alpha: twice the largest deviation of P1 and P2 from 1/2 that counts as equivalent, and the level of
+            both tests; see `congruity.estimate`.
+        folds: jackknife folds over prompts, for the standard error of T; each costs one more comparison, 0 is none.
+            Two halves of the prompts are always measured, for the reliability.
+        looks: sizes of a group-sequential test: numbers of implementations a side after which it may stop, such as
             ``congruity.comparison.sequential.LOOKS``; ``alpha`` is then the level of all looks together. Models make as
             many implementations as are needed, fingerprints give their first ones. None: all implementations, once.
         paired: make the edits of ``a`` in ``b``, a model of the same architecture, instead of drawing others. How alike
-            both respond is then in `Congruity.paired`, and no verdict rests on independent draws.
+            both respond is then in `Congruity.paired`, and the verdict is "undecided".
         seed: of the permutations, the bootstrap and, for models, the fingerprints.
-        progress: called with how far each stage is.
+        progress: called with the part of a stage that is done.
         sampling: ``n``, ``budget``, ``gates``, ... for sides that are models; see
             `congruity.sampling.recipe.SamplingOptions`. They are checked before any model is loaded.
 
     Raises:
-        NotComparableError: the sides answer different queries, or were scaled differently.
+        NotComparableError: the sides answer different queries, or their layers were normalised differently.
         InputError: an unknown option, options that do not go together, or a model without a task.
+        StoreError, ModelError, TaskError, NotApplicableError: as `Fingerprint.load` and `fingerprint` raise them; but a
+            model that cannot do the task is compared, and the verdict is "not applicable".
 
     >>> import congruity as cg
     >>> cg.compare("a.safetensors", "b.safetensors", distance="procrustes").verdict  # doctest: +SKIP
@@ -203,7 +211,8 @@ def compared(
     a: Any, b: Any, *, task: Task | None, recipe: SamplingRecipe, plan: ComparisonPlan, progress: Progress = silent
 ) -> Comparison:
     """Do what `compare` does, and return both fingerprints with the result, as reports need them."""
-    from congruity.comparison import compare as light  # here, so that making a fingerprint loads nothing that compares
+    # Here, so that making a fingerprint loads nothing that compares.
+    from congruity.comparison.compare import compare_fingerprints
     from congruity.comparison.sequential import until_decided
     from congruity.inference import EstimateSettings
 
@@ -218,7 +227,7 @@ def compared(
             progress=progress,
         )  # fmt: skip
     left, right = two_sides(a, b, task=task, recipe=recipe, paired=plan.paired, progress=progress)
-    result = light.compared(left, right, plan.distance, settings, folds=plan.folds, progress=progress)
+    result = compare_fingerprints(left, right, plan.distance, settings, folds=plan.folds, progress=progress)
     return Comparison(left, right, result)
 
 

@@ -1,8 +1,8 @@
 """The extension points: a user's own object that has these members works without any registration.
 
-`Task` says what is computed, `Model` and `BoundModel` which network computes it, `Intervention` what replacing a site
-writes, `Finder` which sites matter, `Distance` how far apart two representations are. The parameters of the last three
-are the fields of a dataclass; reports and the command line call each by its ``name``.
+`Task` says what is computed, `Model` and `BoundModel` which network computes it, `Intervention` the value that replaces
+a site's activation, `Finder` which sites matter, `Distance` how far apart two representations are. Interventions,
+finders and distances are dataclasses if their parameters are to be recorded: their fields are the parameters.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from congruity.values import (
 
 
 class Task(Protocol):
-    """Makes pairs of prompts with their answers, from words that ``single_token`` accepts."""
+    """Makes pairs of prompts with their answers, from words that ``single_token`` accepts (None: any words)."""
 
     @property
     def name(self) -> str: ...
@@ -38,7 +38,10 @@ class Task(Protocol):
 
 
 class Model(Protocol):
-    """A network with named sites. ``bind`` tokenises, checks and groups the examples."""
+    """A network with named sites. ``bind`` tokenises and checks the examples, and groups those of equal length.
+
+    ``probe_error`` is the largest relative difference between logits of the adapter and of the plain forward pass.
+    """
 
     @property
     def card(self) -> ModelCard: ...
@@ -50,15 +53,16 @@ class Model(Protocol):
 
 
 class BoundModel(Protocol):
-    """A model on one set of examples. Outputs come in the order of the edits; ``rows`` selects examples.
+    """A model on one set of examples. ``run`` yields one `Outputs` an edit, in order; None is the unedited model.
 
-    An interchange intervention is a run too: bind pairs of base and source inputs with `Resample`, and run an
-    `Interchange` (locations that differ from row to row) or an `Edit` (whole sites). What comes back is the metric, or,
-    with ``answers``, class probabilities: of all classes (True) or of the words given.
+    Representations are read on ``rows`` (all, if None), and behaviour on ``scored``, a part of them. An interchange
+    intervention is a run too: bind pairs of clean (base) and counterfactual (source) inputs with `Resample`, and run an
+    `Interchange` (locations that differ from row to row) or an `Edit` (whole sites). What comes back is the logit
+    difference and the KL, or, with ``answers``, class probabilities: of all classes (True) or of the words given.
     """
 
     @property
-    def flops(self) -> float: ...  # counted so far, of the matrix products that had to happen
+    def flops(self) -> float: ...  # of the matrix products executed so far
 
     def run(
         self,
@@ -68,18 +72,21 @@ class BoundModel(Protocol):
         scored: NDArray[np.intp] | None = None,
         read: bool = False,
         answers: bool | Sequence[str] = False,
-    ) -> Iterator[Outputs]: ...  # layers of ``rows``, behaviour of those ``scored`` (all of ``rows``, if None)
+    ) -> Iterator[Outputs]: ...
 
     @property
     def locations(self) -> tuple[Location, ...]: ...  # every site at each token position that all examples have
 
     def log_probs(self) -> Any: ...  # tensor (n, vocabulary), unedited, at the answer position
-    def attributions(self, rows: NDArray[np.intp] | None = None, *, steps: int = 1) -> Floats: ...  # (rows, sites)
-    def effects(self, sites: Sequence[Site], rows: NDArray[np.intp] | None = None) -> Floats: ...  # (rows, len(sites))
+
+    # Change of the logit difference when one site alone is replaced: estimated for all sites by attribution patching
+    # (``steps`` above 1: integrated gradients), (rows, sites); and exact, by activation patching, (rows, len(sites)).
+    def attributions(self, rows: NDArray[np.intp] | None = None, *, steps: int = 1) -> Floats: ...
+    def effects(self, sites: Sequence[Site], rows: NDArray[np.intp] | None = None) -> Floats: ...
 
 
 class Background(Protocol):
-    """Activations of a site on other prompts, (prompts, positions, width); positions are counted from the last."""
+    """Activations of a site on other prompts, (prompts, positions, width), aligned at the last position."""
 
     def mean(self) -> Any: ...  # of counterfactual runs, at each distance from the last position
     def deviation(self) -> Any: ...  # (width,): standard deviation over counterfactual prompts and positions
@@ -87,15 +94,17 @@ class Background(Protocol):
 
 
 class Intervention(Protocol):
-    """What is written at a site, from the first token on where the clean and the counterfactual input differ."""
+    """The value that replaces a site's activation, from the first token on where clean and counterfactual differ."""
 
     name: ClassVar[str]
 
-    def replacement(self, clean: Any, counterfactual: Any, background: Background) -> Any: ...  # as `Background`
+    def replacement(
+        self, clean: Any, counterfactual: Any, background: Background
+    ) -> Any: ...  # (prompts, positions, width)
 
 
 class Finder(Protocol):
-    """Gives every site of a bound model a score, measured on the examples ``rows`` (all, if None)."""
+    """Gives every site a score on the examples ``rows`` (all, if None); sites are ranked by its absolute value."""
 
     name: ClassVar[str]
 
@@ -103,11 +112,10 @@ class Finder(Protocol):
 
 
 class Distance(Protocol):
-    """Distances of all ordered pairs of N Gram matrices (N, m, m) at once.
+    """Distances of all ordered pairs of N Gram matrices (N, m, m), row = from, column = to.
 
-    ``traits`` declare symmetry, range, the triangle inequality and invariances. Hyper-parameters are the fields of a
-    dataclass. A distance that solves a problem a pair may have a method ``remembering``: it returns the same distance
-    with a memory of solved pairs, which `congruity.compare` asks for once a call.
+    ``traits`` declare symmetry, range, the triangle inequality and invariances. A distance that runs an optimisation
+    per pair may offer ``remembering()``: a copy with a cache of solved pairs; `congruity.compare` takes one per call.
     """
 
     name: ClassVar[str]

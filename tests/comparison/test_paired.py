@@ -14,7 +14,7 @@ import congruity as cg
 import synthetic
 from congruity.comparison import tables
 from congruity.comparison.alike import pair_of, paired_rows
-from congruity.comparison.compare import compared
+from congruity.comparison.compare import compare_fingerprints
 from congruity.comparison.paired import agreement, paired, paired_in
 from congruity.errors import InputError, NotComparableError
 from congruity.inference import mean_interval
@@ -207,7 +207,7 @@ def test_a_shuffled_paired_design_of_networks_is_never_different() -> None:
     sides = [dataclasses.replace(side, implementations=tuple(
         dataclasses.replace(item, base=f"{k}{i}") for i, item in enumerate(side.implementations)))
         for k, side in enumerate((a, b))]  # fmt: skip
-    found = compared(*sides, PROCRUSTES)
+    found = compare_fingerprints(*sides, PROCRUSTES)
     assert found.verdict == "undecided" and found.p_value is None and found.paired is not None
     assert found.paired.retrieval == (1.0, 1.0)
 
@@ -215,7 +215,7 @@ def test_a_shuffled_paired_design_of_networks_is_never_different() -> None:
 def test_what_needs_independent_draws_is_not_given(sides: tuple[Fingerprint, Fingerprint]) -> None:
     pair = pair_of(*sides)
     a, b = pair.a, pair.b
-    found = compared(*sides, PROCRUSTES, folds=4)
+    found = compare_fingerprints(*sides, PROCRUSTES, folds=4)
     assert found.interval is found.tv_lower is found.smallest_margin is None and found.intervals == {}
     near = found.closeness
     assert near is not None and (near.kl, near.intervention) == (0.01, "resample") and near.over_prompts is not None
@@ -223,7 +223,7 @@ def test_what_needs_independent_draws_is_not_given(sides: tuple[Fingerprint, Fin
     radii = (d[0, 2:14] + d[1, 14:]) / 2
     assert near.interval == pytest.approx([d[0, 1] / end for end in mean_interval(radii)[::-1]])
     part = b.take(np.arange(3, 12)[::-1], "part")  # what has no partner does not count, and order does not matter
-    some = compared(a, part, PROCRUSTES).closeness
+    some = compare_fingerprints(a, part, PROCRUSTES).closeness
     assert some is not None and some.radii[0] == pytest.approx(d[0, 5:14].mean())
 
 
@@ -237,7 +237,7 @@ def test_edits_with_other_parameters_are_no_pairs_and_no_independent_draws(
         InputError, match=r"paired: the edits of a and copy were made with different parameters of resa"
     ):
         paired(a, other, PROCRUSTES)
-    found = compared(a, other, PROCRUSTES)
+    found = compare_fingerprints(a, other, PROCRUSTES)
     assert found.paired is None and found.p_value is None and found.verdict == "undecided"
     assert "Both sides carry the same 12 edits" in found.reason
     assert "the sides were not made alike (the sides were made with different parameters of resample" in found.reason

@@ -13,7 +13,7 @@ import congruity as cg
 import synthetic
 from congruity.comparison import tables
 from congruity.comparison.alike import pair_of
-from congruity.comparison.compare import compared
+from congruity.comparison.compare import compare_fingerprints
 from congruity.comparison.estimate import estimate
 from congruity.comparison.parts import parts_of
 from congruity.comparison.sensitivity import SHARES, sensitivity
@@ -32,7 +32,7 @@ def sides() -> tuple[Fingerprint, Fingerprint]:
 
 @pytest.fixture(scope="module")
 def result(sides: tuple[Fingerprint, Fingerprint]) -> cg.Congruity:
-    return compared(*sides, PROCRUSTES, EstimateSettings(seed=4))
+    return compare_fingerprints(*sides, PROCRUSTES, EstimateSettings(seed=4))
 
 
 def others(a: Fingerprint, b: Fingerprint) -> Any:
@@ -60,7 +60,9 @@ def test_every_matched_point_is_what_a_comparison_of_that_kind_alone_says(
     points = of(result, "matched")
     assert [p.a for p in points] == [str(kind) for kind in sides[0].strata]
     for point, kind in zip(points, sides[0].strata, strict=True):
-        alone = compared(sides[0].at(kind), sides[1].at(kind), PROCRUSTES, EstimateSettings(margin=0.5, seed=4))
+        alone = compare_fingerprints(
+            sides[0].at(kind), sides[1].at(kind), PROCRUSTES, EstimateSettings(margin=0.5, seed=4)
+        )
         assert (point.score, point.p_within, point.p_value) == (alone.score, alone.p_within, alone.p_value)
         assert point.closeness == alone.closeness and point.separability == alone.separability
         assert point.mean_kl == (sides[0].at(kind).mean_kl, sides[1].at(kind).mean_kl)
@@ -102,7 +104,7 @@ def test_unmatched_points_and_mixes_are_of_the_implementations_that_they_name(
 def test_a_mix_on_one_side_separates_a_model_from_itself_and_on_both_does_not() -> None:
     whole = synthetic.stratified("a", 24, seed=1, kinds=(("resample", 0.01), ("mean", 0.01)))
     halves = [whole.take(np.r_[k:24:2, 24 + k : 48 : 2], f"half {k}") for k in (0, 1)]
-    points = of(compared(*halves, PROCRUSTES), "mix")
+    points = of(compare_fingerprints(*halves, PROCRUSTES), "mix")
     one, both = points[:5], points[5:]
     assert one[0].score > 0.9 and one[4].score < 0.1 and one[4].separability == 1.0
     assert all(p.score > 0.85 for p in both)
@@ -117,7 +119,7 @@ def test_what_changes_is_said_with_where(result: cg.Congruity) -> None:
     assert found.sentence.endswith("undecided and told apart.")
     kinds = (("resample", 0.01), ("resample", 0.0001))
     close = [synthetic.stratified(n, seed=s, shift=x, kinds=kinds) for n, s, x in (("a", 1, 0.0), ("b", 2, 0.01))]
-    other = compared(*close, PROCRUSTES, controls=False)
+    other = compare_fingerprints(*close, PROCRUSTES, controls=False)
     assert other.sensitivity is not None and other.sensitivity.changes and other.p_value is not None
     assert other.p_value > 0.05 >= (other.sensitivity.points[1].p_value or 1)
     assert "with resample at KL 0.01, the reference, undecided and not told apart" in other.sensitivity.sentence
@@ -125,7 +127,7 @@ def test_what_changes_is_said_with_where(result: cg.Congruity) -> None:
     assert len(other.sensitivity.points) == 2
     assert other.reason.endswith(other.sensitivity.sentence) and other.sensitivity.sentence in other.warnings
     assert result.sensitivity is not None and result.sensitivity.sentence not in result.reason
-    incapable = compared(dataclasses.replace(close[0], capable=False), close[1], PROCRUSTES, controls=False)
+    incapable = compare_fingerprints(dataclasses.replace(close[0], capable=False), close[1], PROCRUSTES, controls=False)
     assert "depends on how" not in incapable.reason
 
 
@@ -133,11 +135,11 @@ def test_kinds_with_few_implementations_are_left_out_and_named() -> None:
     kinds = (("resample", 0.01), ("mean", 0.01), ("resample", 0.003))
     sides = [synthetic.stratified(x, 10, seed=k, kinds=kinds) for k, x in enumerate("ab", start=1)]
     few = [side.take(np.r_[0:10, 10, 20:30], side.model.name) for side in sides]
-    found = compared(few[0], sides[1], PROCRUSTES).sensitivity
+    found = compare_fingerprints(few[0], sides[1], PROCRUSTES).sensitivity
     assert found is not None and [p.a for p in found.matched()] == ["resample at KL 0.01", "resample at KL 0.003"]
     assert found.sentence.endswith("Left out, with fewer than 5 implementations on a side: mean at KL 0.01.")
     one = [side.take(np.r_[0:10, 10], side.model.name) for side in sides]
-    alone = compared(*one, PROCRUSTES)
+    alone = compare_fingerprints(*one, PROCRUSTES)
     assert alone.sensitivity is None and any(w.startswith("Left out, with fewer than 5 impl") for w in alone.warnings)
     with pytest.raises(InputError, match=r"two are needed; .*\(Left out, .*: mean at KL 0\.01\.\)"):
         others(*one)
@@ -147,14 +149,14 @@ def test_a_mix_holds_the_share_that_was_drawn() -> None:
     sides = [
         synthetic.stratified(x, 10, seed=k, kinds=(("resample", 0.01), ("mean", 0.01))) for k, x in enumerate("ab")
     ]
-    points = of(compared(*sides, PROCRUSTES), "mix")
+    points = of(compare_fingerprints(*sides, PROCRUSTES), "mix")
     assert [p.shares[1] for p in points[:5]] == [0.0, 0.2, 0.5, 0.8, 1.0] and points[6].shares == (0.2, 0.2)
     assert points[1].b == "resample at KL 0.01, 20 % of it mean"
 
 
 def test_no_equivalent_kl_is_claimed_of_sides_that_were_not_made_alike(sides: tuple[Fingerprint, Fingerprint]) -> None:
     other = dataclasses.replace(sides[1], sampling=dataclasses.replace(sides[1].sampling, gates=cg.Gates(max_kl=0.5)))
-    found = compared(sides[0], other, PROCRUSTES, controls=False)
+    found = compare_fingerprints(sides[0], other, PROCRUSTES, controls=False)
     assert found.sensitivity is not None and found.equivalent_kl is found.sensitivity.equivalent_kl is None
     assert found.closeness is not None and found.closeness.within is None
 
@@ -201,7 +203,7 @@ def test_compare_like_callers_get_json_and_what_is_missing_is_said(
     data = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert len(data["sensitivity"]["points"]) == 20 and data["sensitivity"]["changes"] is False
     one = synthetic.stratified("c", seed=3, kinds=(("resample", 0.01),))
-    assert compared(sides[0], one, PROCRUSTES).sensitivity is None
+    assert compare_fingerprints(sides[0], one, PROCRUSTES).sensitivity is None
     with pytest.raises(InputError, match="sensitivity: a and c have 1 kinds of implementations in common and two are"):
         others(sides[0], one)
 

@@ -223,5 +223,5 @@ def test_a_result_is_built_once(how: str, built: list[int]) -> None:
 def test_the_driver_fits_on_a_screen() -> None:
     from congruity.comparison import compare
 
-    body = inspect.getsource(compare.compared).rpartition('"""')[2].strip().splitlines()
+    body = inspect.getsource(compare.compare_fingerprints).rpartition('"""')[2].strip().splitlines()
     assert len(body) <= 20 and len(inspect.getsource(compare).splitlines()) <= 60

@@ -13,7 +13,7 @@ from rich.console import Console
 
 import synthetic
 from congruity._base import wording as written
-from congruity.comparison.compare import compared
+from congruity.comparison.compare import compare_fingerprints
 from congruity.distances import Procrustes
 from congruity.errors import InputError, UnknownNameError
 from congruity.report import html, plots, svg, text, wording
@@ -341,7 +341,7 @@ def test_p_value_refuses_impossible_values() -> None:
 def rich() -> Comparison:
     """A comparison of fingerprints with several kinds of implementations."""
     a, b = synthetic.stratified("model-a", seed=1), synthetic.stratified("model-b", seed=2, shift=0.08)
-    return Comparison(a, b, compared(a, b, Procrustes()))
+    return Comparison(a, b, compare_fingerprints(a, b, Procrustes()))
 
 
 def test_page_shows_rho_the_equivalent_kl_and_the_sensitivity(rich: Comparison) -> None:
@@ -394,7 +394,7 @@ def test_sensitivity_is_drawn_where_it_is_and_the_points_are_those_of_the_result
 def test_paired_edits_are_said_and_stand_among_the_key_numbers() -> None:
     a = synthetic.stratified("model-a", seed=1)
     b = synthetic.repeated(a, "copy")
-    result = compared(a, b, Procrustes())
+    result = compare_fingerprints(a, b, Procrustes())
     (of_rho, _, of_pairs) = wording.details(result)
     assert "rho = " in of_rho and of_pairs.startswith("The same 12 edits in both models: paired distance 0.19, ")
     assert "times that of the unedited models; the partner is the nearest for 1.00 and 1.00 of them" in of_pairs

@@ -18,7 +18,7 @@ from congruity._base.digest import digest
 from congruity._base.progress import Progress, silent
 from congruity._base.versions import versions
 from congruity.cached import Runner, titled
-from congruity.comparison.compare import compared
+from congruity.comparison.compare import compare_fingerprints
 from congruity.comparison.reference import rank_among
 from congruity.errors import InputError, NotApplicableError
 from congruity.inference import EstimateSettings
@@ -170,7 +170,9 @@ def _judged(runner: Runner, a: Fingerprint, b: Fingerprint, measure: Distance) -
     """Return the verdict on a pair, from the cached distance tables or new ones."""
     progress = titled(runner.progress, f"{a.model.name} / {b.model.name}")
     with runner.clock("estimate"):
-        return compared(a, b, measure, EstimateSettings(seed=runner.seed), progress=progress, make=runner.table)
+        return compare_fingerprints(
+            a, b, measure, EstimateSettings(seed=runner.seed), progress=progress, make=runner.table
+        )
 
 
 def _noise_inside_gates(runner: Runner) -> tuple[float, Behaviour]:

@@ -12,7 +12,7 @@ from congruity.protocols import Distance
 from congruity.values import Congruity, Fingerprint
 
 
-def compared(
+def compare_fingerprints(
     a: Fingerprint,
     b: Fingerprint,
     distance: Distance,

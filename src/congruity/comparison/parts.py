@@ -179,7 +179,7 @@ def provenance(
 
 
 def _relative(pair: Pair, tables: Measured) -> Relative:
-    """Return rho and the equivalent KL. Of several networks a side only rho: its unedited models are not theirs."""
+    """Return rho and the equivalent KL; rho alone where a side is several networks."""
     a, b = pair.a, pair.b
     if pair.several_networks:
         return Relative(ratio(tables.whole, a.n))

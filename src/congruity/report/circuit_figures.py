@@ -45,7 +45,7 @@ class Found:
 
     @property
     def evidence(self) -> Faithfulness:
-        """What speaks for the circuit; `InputError` if it was not measured."""
+        """Return the faithfulness of the circuit; raise `InputError` if it was not measured."""
         if self.circuit.evidence is None:
             raise InputError(f"{self.model.name}: the circuit has no evidence to show; find it with `discover`")
         return self.circuit.evidence

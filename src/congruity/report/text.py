@@ -29,7 +29,7 @@ def verdict(result: Congruity) -> str:
         InputError: if a number in ``result`` is NaN or infinite.
 
     Example:
-        ``console.print(verdict(result))`` prints "gpt2 and pythia-160m: different. P1 = 0.93 ..."
+        ``console.print(verdict(result))`` prints "gpt2 and pythia-160m: undecided. P1 = 0.93 ..."
     """
     verify_result(result)
     pair, decision, reason = result.sentence()

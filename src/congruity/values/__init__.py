@@ -1,52 +1,67 @@
-"""What flows through the program: frozen dataclasses of data, in the order in which they are born.
+"""What flows through the program: frozen dataclasses of data, in the order in which the pipeline creates them.
 
 Read this sheet first, then `congruity.protocols` (what can be plugged in) and `congruity.pipeline` (what calls what).
-Shapes: n prompts, m queries, s sites, N implementations. No value holds a live model; arrays are read-only copies.
+No value holds a PyTorch module or a tensor; arrays are read-only copies. Shapes: n prompts; m queries, one a prompt;
+s sites; N admitted implementations of one model.
 
-    value             born in                       what it is; who reads it
+The question: can implementations of side 1 and of side 2 be told apart by the distances between them?
+P1 is the chance that an implementation of side 1 is closer to another one of side 1 than one of side 2 is; P2 likewise
+for side 2; 1/2 each if the sides have one law. T = P1 + P2 - 1, and the score C = 1 - abs(T) is the paper's congruity.
+Verdicts: "different" (told apart, only with several networks a side), "equivalent" (not told apart, and P1 and P2
+within a margin of 1/2), "undecided", "not applicable" (a side cannot do the task).
+
+    value             created in                    what it is; who reads it
     ----------------  ----------------------------  ------------------------------------------------------------------
-    Examples          tasks                         n clean and counterfactual inputs, answers and foils; models bind
-                                                    them
-    Queries           sampling/prepare              the m rows of every representation: (input, position, intervention).
-                                                    Two fingerprints compare only when their queries agree
+    Examples          tasks                         n clean and counterfactual inputs, answers and incorrect answers
+                                                    (foils); `Model.bind` tokenises and batches them
+    Queries           sampling/prepare              the m rows of every representation: (prompt, token position). Two
+                                                    fingerprints are comparable only if their queries are identical
     ModelCard, Site   models                        which network, by the digest of its weights; a place in it whose
                                                     activation can be read and replaced, by its TransformerLens hook
-    Check             sampling/selftests            one self-test of model and adapter; all precede every fingerprint
-    Outputs           models (BoundModel.run)       one run: logit difference (n,), KL (n,), layers (n, width) each
-    Behaviour         Outputs.behaviour             accuracy, logit difference and KL to the unedited model, averaged
+    Check             sampling/selftests            one self-test of model and adapter; all must pass first
+    Outputs           models (BoundModel.run)       one run: logit difference (n,), KL(unedited || edited) of the next-
+                                                    token distribution (n,), residual stream (n, width) of each layer
+    Behaviour         Outputs.behaviour             accuracy, logit difference and KL, averaged over prompts
+    Budget, Gates     the user                      strength: the KL to which every edit is tuned; behaviour tolerance:
+                                                    it chooses the size of the circuit, and admits or refuses edits
     Scores            finders                       (s,) how much each site matters, with standard errors (s,)
-    Circuit           sampling/circuit              the sites that matter; all others are the pool that may be edited
-    Faithfulness      sampling/faithfulness         fraction of the metric that a circuit recovers, and rival circuits
-    Edit              sampling/strength             a plan: at these sites write what an intervention gives, at a scale
-    Interchange       evaluation                    a plan: at these locations (site, token position) write the value of
-                                                    another run, row by row
-    Budget, Gates     the user                      strength (KL) that every edit is tuned to; behaviour tolerance that
-                                                    admits or refuses it
-    Implementation    sampling/implementations      an edit that was measured: Behaviour, admitted or refused and why.
-                                                    One network with another inside: it does the task in another way
-    Stratum           Implementation.stratum        implementations by one intervention at one strength; verdicts rest
-                                                    on the first stratum of a fingerprint
+    Circuit           sampling/circuit              the smallest top of the ranking that keeps the behaviour inside
+                                                    `Gates` when all other sites are replaced; these are the pool
+    Edit              sampling/strength             a plan: at these sites of the pool write what an intervention gives.
+                                                    By default more and more sites of a random order, until the KL is
+                                                    that of the budget; or all of them a part of the way (scale)
+    Implementation    sampling/implementations      the network with an edit, measured on other prompts: Behaviour,
+                                                    admitted or refused and why. It does the task by the same circuit
+    Stratum           Implementation.stratum        implementations by one intervention at one strength. The verdict
+                                                    rests on the first stratum of the first side that both sides have
     Representation    sampling/representation       Gram matrix (m, m) of one implementation, trace 1, all layers
-    Method, Sampling  sampling/recipe               the record of how implementations were made; comparison asks it
-                                                    whether two sides were made alike
-    Fingerprint       sampling/fingerprint          all of the above for one model, with grams (N, m, m): everything
-                                                    that one side contributes to any comparison, a few MB on disk
+    Method, Sampling  sampling/recipe               the record of how implementations were made. Where the records of
+                                                    two sides differ, the verdict is never "different"
+    Fingerprint       sampling/fingerprint          what is kept of one model: ModelCard, Queries, Circuit, Checks,
+                                                    Implementations with Gram matrices (N, m, m), that of the unedited
+                                                    model (m, m), Sampling. A few MB on disk
     Traits            distances                     what a distance declares: metric, symmetric, invariances, range
-    DistanceTable     comparison/tables             (2 + N_a + N_b)^2 distances, row = from, column = to
-    Certified         comparison/arrays (d_repr)    one distance with a proof: lower <= exact <= upper
-    PromptError       inference                     how far distances depend on the prompts: reliability over halves
-    Estimate          inference                     numbers only: P1, P2, T = P1 + P2 - 1, C = 1 - abs(T), intervals,
-                                                    p-values. None is what was not computed
-    RelativeDistance  comparison                    rho: distance of the unedited models over the radius of their
-                                                    implementations; EquivalentKL: the strength at which rho is 1
-    Paired            comparison/paired             the same edits in both models, edit by edit
-    Sensitivity       comparison/sensitivity        the same comparison on every other stratum that both sides have
-    Status, Remark    comparison/verdict            the state of a comparison and its sentence; each Status has one
-                                                    Verdict. `conclude` chooses it, and nothing else writes a verdict
-    Guarantee         comparison/certificate        what a theorem proves of the comparison, and what it assumes
+    DistanceTable     comparison/tables             (2 + N_a + N_b)^2 distances, row = from, column = to; the two are
+                                                    the unedited models, which rho uses and the estimate does not
+    PromptError       inference                     split-half reliability of the distances over prompts
+    Estimate          inference                     numbers only: P1, P2, T, C, intervals, permutation p-values.
+                                                    None is what was not computed
+    RelativeDistance  comparison                    rho: distance of the unedited models over the mean distance of a
+                                                    model to its own implementations. It takes no part in the verdict.
+                                                    EquivalentKL: the strength at which rho is 1
+    Paired            comparison/paired             the same edits in both models, edit by edit; then no verdict
+    Sensitivity       comparison/sensitivity        the same on every other stratum that both sides have
+    Status, Remark    comparison/verdict            why a comparison ends as it does, with its sentence; each Status has
+                                                    one Verdict. Nothing but that module chooses either
+    Guarantee         comparison/certificate        what a theorem implies here, with what it assumes; or why it is
+                                                    silent
     Congruity         comparison/parts              the result, built once from all of these; reports read it
-    RankAmong         comparison/reference          its rank among comparisons whose answer is known
-    Comparison        pipeline                      two fingerprints with their Congruity; reports read it
+    Comparison        pipeline                      two fingerprints with their Congruity, for reports
+
+Beside this way: Faithfulness (of a circuit, measured by `discover`), Interchange and Location (an interchange
+intervention at sites and token positions, for `evaluate`), Certified and HeldOut (what `d_repr` returns), RankAmong (of
+a result among comparisons whose answer is known). Parts of the rows above: PermutationTest, Agreement,
+SensitivityPoint.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Budget:
         tolerance: how far from ``kl`` an implementation may end, relative, on the prompts that it is tuned on.
         by: "number": each draw is a random order of the pool, and as many of the first sites are replaced as it takes;
             a site that would jump over the target by itself is skipped. "scale": each draw is a random ``share`` of
-            the pool, and all its sites go a common part of the way; for models of few sites.
+            the pool, and all its sites are replaced in one part (scale); for models of few sites.
         share: part of the pool that is edited by "scale".
         max_draws: give up after this many times ``n`` draws.
     """

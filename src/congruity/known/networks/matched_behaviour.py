@@ -44,7 +44,7 @@ class TrainingSettings:
     """Everything that decides a network but its kind, seed and prompts."""
 
     steps: int = 1200  # at most
-    enough: float = 0.005  # nats above the least possible loss at which training stops, so that no kind is the better
+    enough: float = 0.005  # nats above the least possible loss at which training stops, the same for both kinds
     batch: int = 64  # two rounds through all templates and orders
     learning_rate: float = 2e-3
     warm_up: int = 50
