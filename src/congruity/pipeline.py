@@ -235,6 +235,7 @@ def compared(
 
 def _require_compatible(a: Any, b: Any, recipe: SamplingRecipe, plan: ComparisonPlan) -> None:
     """Raise `InputError`, before any model is loaded, for options that do not go together."""
+    from congruity.comparison.alike import MIN_PAIRS
     from congruity.comparison.sequential import planned
 
     made_already = is_fingerprint(a) and is_fingerprint(b)
@@ -244,6 +245,9 @@ def _require_compatible(a: Any, b: Any, recipe: SamplingRecipe, plan: Comparison
         )
     if plan.paired and is_fingerprint(b):
         raise InputError("compare: paired makes the edits of a in b, so b must be a model and not a fingerprint")
+    edits = a.n if isinstance(a, Fingerprint) else recipe.n if recipe.edits is None else len(recipe.edits)
+    if plan.paired and edits < MIN_PAIRS:  # fewer are not recognised as pairs, and would be tested as if independent
+        raise InputError(f"compare: paired needs at least {MIN_PAIRS} edits, and n is {edits}; ask for more")
     if plan.folds and not made_already and not (isinstance(plan.folds, int) and plan.folds >= 2):
         raise InputError(f"compare: folds is {plan.folds!r}; pass a whole number of at least 2, or 0 for none")
     if plan.looks is None:

@@ -233,6 +233,9 @@ def test_what_rank_among_refuses() -> None:
         rank_among({"rho": 1.0}, equivalent=[], different=[])
     with pytest.raises(InputError, match="rank_among: a comparison has rho = None; pass results in which it is a n"):
         rank_among({"rho": 1.0}, equivalent=[{"score": 1.0}], different=[])
+    for junk in ("x", [1], 3, None):  # whatever a JSON file holds
+        with pytest.raises(InputError, match="rank_among: a comparison has rho = None"):
+            rank_among(junk, equivalent=[junk], different=[])  # type: ignore[arg-type, list-item]
     with pytest.raises(UnknownNameError, match="no statistic is named 'p'"):
         rank_among({"rho": 1.0}, equivalent=[{"rho": 1.0}], different=[], by="p")  # type: ignore[arg-type]
 

@@ -101,6 +101,8 @@ def test_an_option_that_cannot_be_used_is_named_before_any_model_is_loaded(
         ({"looks": (8, 16), "budget": cg.Budget(kl=(0.1, 0.2))}, "looks decide on one kind .* pass one KL"),
         ({"looks": (16, 8)}, r"looks are \(16, 8\); pass 2 to 10 increasing whole numbers"),
         ({"looks": "ab"}, "looks are 'ab'; pass 2 to 10"),
+        ({"paired": True, "n": 3}, "paired needs at least 4 edits, and n is 3; ask for more"),
+        ({"paired": True, "edits_of": EDITS}, "paired needs at least 4 edits, and n is 3"),
         ({"folds": 1}, "folds is 1; pass a whole number of at least 2, or 0 for none"),
         ({"folds": -3}, "folds is -3"),
         ({"folds": "x"}, "folds is 'x'"),

@@ -202,6 +202,8 @@ def test_token_ids_must_be_whole_numbers(tmp_path: Path, value: str) -> None:
         ("pairs.txt", b"clean", "a task file is .csv or .jsonl, not '.txt'"),
         ("pairs", b"clean", "a task file is .csv or .jsonl, not 'without suffix'"),
         ("pairs.jsonl", b'{"clean": "a"\n', "not readable as JSONL in UTF-8"),
+        ("pairs.jsonl", b"[" * 100_000, "not readable as JSONL in UTF-8"),
+        ("pairs.jsonl", b"9" * 5000, "not readable as JSONL in UTF-8"),
         ("pairs.jsonl", b"[1]\n", "row 1: each line is one JSON object, not list"),
         ("pairs.csv", b"clean,corrupted\n\xff\xfe,b\n", "not readable as CSV in UTF-8"),
         ("pairs.csv", b'clean,corrupted,answer,foil\n"a', "not readable as CSV"),

@@ -106,6 +106,7 @@ def _variable(**changes: Any) -> str:
         (_changed(output=["n"]), "the model has 'output' in the JSON"),
         (to_json(HALF_ADDER).replace('"outputs"', '"inputs"'), "'inputs' twice in one object"),
         ("[" * 100_000, "nested too deeply"),
+        ("9" * 5000, "no JSON"),
         (_variable(parents=["n", "a"], table=[0] * 8), "in a circle"),
     ],
 )

@@ -44,9 +44,9 @@ def rank_among(result: Known, *, equivalent: Sequence[Known], different: Sequenc
         raise UnknownNameError("statistic", by, tuple(_FALLS_WITH_DIFFERENCE))
     if not equivalent and not different:
         raise InputError("rank_among: no known comparison is given; pass at least one that is equivalent or different")
+    value, near, far = _of(result, by), [_of(k, by) for k in equivalent], [_of(k, by) for k in different]
     for other in (*equivalent, *different):
         _require_like(result, other)
-    value, near, far = _of(result, by), [_of(k, by) for k in equivalent], [_of(k, by) for k in different]
     sign = -1.0 if _FALLS_WITH_DIFFERENCE[by] else 1.0
     apart = sign * value
     beyond = sum(sign * k >= apart for k in near)

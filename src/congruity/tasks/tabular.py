@@ -64,7 +64,7 @@ def from_file(path: str | Path) -> Tabular:
         raise TaskError(f"{path}: no such task file") from None
     except OSError as error:
         raise TaskError(f"{path}: cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError, csv.Error) as error:
         raise TaskError(f"{path}: not readable as {path.suffix[1:].upper()} in UTF-8 ({error})") from None
     if len(records) < 8:
         raise TaskError(f"{path}: {len(records)} rows; a task needs at least 8 to rank, choose and check a circuit")

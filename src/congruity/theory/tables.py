@@ -188,7 +188,9 @@ def parsed(text: str, what: str) -> Any:
 
     try:
         return json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
+    except InputError:
+        raise
+    except ValueError as error:  # also numbers of thousands of digits
         raise InputError(f"{what}: no JSON: {error}") from None
     except RecursionError:
         raise InputError(f"{what}: the JSON is nested too deeply") from None
