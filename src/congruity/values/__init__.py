@@ -9,8 +9,8 @@ P1 is the chance that an implementation of side 1 is closer to another one of si
 for side 2; 1/2 each if the sides have one law. T = P1 + P2 - 1, and the score C = 1 - abs(T) is the paper's congruity.
 Verdicts: "different" (told apart and not within the margin, at least 4 independent networks a side), "equivalent" (not
 told apart, intervals of P1 and P2 within a margin of 1/2, at least 10 units a side), "undecided", "not applicable" (a
-side cannot do the task). A fingerprint is one network, so `compare` of two never says "different"; `estimate` of a table
-of several networks a side can.
+side cannot do the task). A fingerprint is one network, so that `compare` of two never says "different"; `estimate` of
+a table of several networks a side can.
 
     value             created in                    what it is; who reads it
     ----------------  ----------------------------  ------------------------------------------------------------------
