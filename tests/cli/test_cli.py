@@ -287,3 +287,19 @@ def test_bench_circuits_measures_against_a_plain_loop(run: Run) -> None:
         assert row["spearman"]["low"] <= row["spearman"]["value"] <= row["spearman"]["high"] + 1e-9
     for row in found["control"]["measures"].values():
         assert 0 <= row["low"] <= row["auroc"] <= row["high"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--edits-of", "a.safetensors", "-n", 4), "--edits-of does not go with --implementations"),
+        (("--edits-of", "a.safetensors", "--kl", 0.01, "--by", "scale"), "--edits-of does not go with --kl, --by"),
+        (("--copies", "noise", "--finder", "patching"), "--copies does not go with --finder"),
+        (("--copies", "noise", "--kl", 0.01, "--kl", 0.02), "--copies does not go with several --kl"),
+    ],
+)
+def test_options_that_do_not_go_together_are_both_named_before_a_model_is_loaded(
+    run: Run, options: tuple[object, ...], named: str
+) -> None:
+    code, out, err = run("fingerprint", "no-such-model", "-o", "b.safetensors", *options)
+    assert code == 2 and out == "" and named in err and err.count("\n") == 1

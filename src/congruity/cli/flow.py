@@ -14,7 +14,7 @@ from congruity.cli.output import print_comparison, print_json, print_rows, print
 from congruity.cli.progress import progress_bars
 
 if TYPE_CHECKING:
-    from congruity.values import Congruity, RankAmong
+    from congruity.values import Budget, Congruity, RankAmong
 
 Strength = Annotated[
     list[float] | None,
@@ -23,9 +23,19 @@ Strength = Annotated[
 Interventions = Annotated[
     list[str] | None, typer.Option("--intervention", help="resample, mean, zero or noise; the first decides.")
 ]
-By = Annotated[str, typer.Option("--by", help="Reach the strength by the 'number' or the 'scale' of edits.")]
+Number = Annotated[
+    int | None,
+    typer.Option("--implementations", "-n", help="Admitted implementations of a side that is a model; 20 by default."),
+]
+By = Annotated[
+    str | None,
+    typer.Option("--by", help="Reach the strength by the 'number' (the default) or the 'scale' of edits."),
+]
 FinderName = Annotated[
-    str, typer.Option("--finder", help="Which sites matter: attribution, patching, ... or a circuit's .json file.")
+    str | None,
+    typer.Option(
+        "--finder", help="Which sites matter: attribution (the default), patching, ... or a circuit's .json file."
+    ),
 ]
 
 
@@ -83,12 +93,12 @@ def fingerprint(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the fingerprint (.safetensors).")],
     task: TaskName = "ioi",
     prompts: Prompts = 200,
-    n: Count = 20,
+    n: Number = None,
     seed: Seed = 0,
     kl: Strength = None,
     intervention: Interventions = None,
-    finder: FinderName = "attribution",
-    by: By = "number",
+    finder: FinderName = None,
+    by: By = None,
     edits_of: Annotated[
         Path | None, typer.Option(help="Make the edits of this fingerprint instead of drawing some (paired masks).")
     ] = None,
@@ -96,7 +106,9 @@ def fingerprint(
         str | None,
         typer.Option(help="Implementations are copies with changed weights instead: noise, permute or rotate."),
     ] = None,
-    max_kl: Annotated[float, typer.Option(help="Gate: largest mean KL to the unedited model, nats.")] = 0.1,
+    max_kl: Annotated[
+        float | None, typer.Option(help="Gate: largest mean KL to the unedited model, nats; 0.1 by default.")
+    ] = None,
     control: Annotated[bool, typer.Option("--control", help="Accept a model that cannot do the task.")] = False,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub id.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
@@ -104,40 +116,45 @@ def fingerprint(
     quiet: Quiet = False,
 ) -> None:
     """Make a model's fingerprint: what it contributes to any comparison, in one small file."""
-    from congruity import finders, interventions, pipeline, tasks
+    from congruity import pipeline, tasks
     from congruity._base.clock import Clock
-    from congruity.errors import InputError, StoreError
+    from congruity.errors import StoreError
     from congruity.models import load_model
-    from congruity.sampling.recipe import FingerprintOptions
+    from congruity.sampling.recipe import FingerprintOptions, SamplingRecipe
     from congruity.sampling.weight_copies import fingerprint_of_copies
     from congruity.store import fingerprints as store
-    from congruity.values import Budget, Fingerprint, Gates
+    from congruity.values import Fingerprint, Gates
 
     if out.suffix != store.SUFFIX:
         raise StoreError(f"{out}: a fingerprint's file name ends in {store.SUFFIX}")
     chosen = tasks.by_name(task, n=prompts, seed=seed)
-    how = [interventions.by_name(name) for name in intervention or ("resample",)]
-    which = finders.by_name(finder)
-    budget = Budget(kl=tuple(kl) if kl else Budget().kl, by=cast(Any, by))
-    other = None if edits_of is None else Fingerprint.load(edits_of)
-    gates = Gates(max_kl=max_kl)
-    clock = Clock()
+    drawn = {"--implementations": n, "--kl": kl, "--by": by, "--finder": finder}
+    _require_alone("--edits-of", edits_of, drawn | {"--copies": copies})
+    _require_alone("--copies", copies, {"--by": by, "--finder": finder, "several --kl": (kl or [])[1:]})
+    options: FingerprintOptions = {} if n is None else {"n": n}
+    if kl or by is not None:
+        options |= {"budget": _budget(kl, by)}
+    if intervention:
+        options |= {"intervention": intervention}
+    if finder is not None:
+        options |= {"finder": finder}
+    if max_kl is not None:
+        options |= {"gates": Gates(max_kl=max_kl)}
+    if control:
+        options |= {"require_task": False}
+    if edits_of is not None:
+        other = Fingerprint.load(edits_of)
+        options |= {"edits_of": other, "circuit": other.circuit}
+    recipe, clock = SamplingRecipe.of("fingerprint", options, seed=seed), Clock()  # checked before the model is loaded
     with progress_bars(quiet) as progress:
         if copies is not None:
-            if other is not None or len(budget.kls) > 1:
-                raise InputError("fingerprint: copies takes one --kl, and does not go with --edits-of")
             made = fingerprint_of_copies(
-                chosen, model, intervention=how[0], kind=copies, n=n, kl=budget.kls[0], seed=seed, gates=gates,
-                progress=progress,
+                chosen, model, intervention=recipe.interventions[0], kind=copies, n=recipe.n, kl=recipe.budget.kls[0],
+                seed=seed, gates=recipe.gates, progress=progress,
             )  # fmt: skip
         else:
             with clock("load"):
                 loaded = load_model(model, revision=revision, device=device)
-            options: FingerprintOptions = {"intervention": how, "gates": gates, "require_task": not control}
-            if other is None:
-                options |= {"finder": which, "n": n, "budget": budget}
-            else:
-                options |= {"edits_of": other, "circuit": other.circuit}
             made = pipeline.fingerprint(chosen, loaded, seed=seed, progress=progress, clock=clock, **options)
     path = made.save(out)
     facts = summary(made) | {"path": str(path), "seconds": {k: round(v, 2) for k, v in clock.seconds.items()}}
@@ -150,6 +167,20 @@ def fingerprint(
         f"mean KL {facts['mean_kl']:.3f} nats"
     )
     print(f"Wrote {path}")
+
+
+def _require_alone(option: str, value: object, others: dict[str, Any]) -> None:
+    """Raise `InputError` where an option was given with another that does not go with it; both are named."""
+    from congruity.errors import InputError
+
+    if value is not None and (beside := [name for name, other in others.items() if other]):
+        raise InputError(f"fingerprint: {option} does not go with {', '.join(beside)}; leave one of them out")
+
+
+def _budget(kl: list[float] | None, by: str | None) -> Budget:
+    from congruity.values import Budget
+
+    return Budget(kl=tuple(kl) if kl else Budget().kl, by=cast(Any, by or Budget().by))
 
 
 @app.command()
@@ -172,11 +203,9 @@ def compare(
         list[Path] | None, typer.Option(help="result.json of a pair known to be different; may be repeated.")
     ] = None,
     prompts: Prompts = 200,
-    n: Annotated[
-        int | None, typer.Option("--implementations", "-n", help="Of sides that are models; 20 by default.")
-    ] = None,
+    n: Number = None,
     kl: Strength = None,
-    by: By = "number",
+    by: By = None,
     intervention: Interventions = None,
     paired: Annotated[
         bool, typer.Option("--paired", help="Make the edits of A in B, a model of the same architecture.")
@@ -193,7 +222,6 @@ def compare(
     from congruity.comparison.sequential import LOOKS
     from congruity.report import html
     from congruity.sampling.recipe import SamplingOptions, SamplingRecipe
-    from congruity.values import Budget
 
     measure = distances.chosen(distance)
     chosen = tasks.by_name(task, n=prompts, seed=seed)
@@ -201,8 +229,8 @@ def compare(
     for other in (*known[0], *known[1]):
         rank_among(other, equivalent=[other], different=[])  # refused now rather than after the work
     options: SamplingOptions = {} if n is None else {"n": n}
-    if kl or by != "number":
-        options |= {"budget": Budget(kl=tuple(kl) if kl else Budget().kl, by=cast(Any, by))}
+    if kl or by is not None:
+        options |= {"budget": _budget(kl, by)}
     if intervention:
         options |= {"intervention": intervention}
     recipe = SamplingRecipe.of("compare", options, seed=seed)

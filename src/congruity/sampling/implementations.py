@@ -72,7 +72,7 @@ class Sampler:
     ) -> Iterator[Measured]:
         """Yield measured implementations of strength ``kl`` until n are admitted, ``known`` ones included.
 
-        Each draw is tuned on ``parts.choose``, and measured and judged by the gates on ``parts.report``. A refused
+        Each draw is tuned on ``parts.choose``, and measured and held to the gates on ``parts.report``. A refused
         implementation is yielded too, with the reason. Where the strength was not reached, its behaviour is that on the
         tuning prompts.
 
@@ -112,7 +112,7 @@ class Sampler:
         return search(order, kl, budget=self.recipe.budget, intervention=self.intervention)
 
     def _measured(self, kl: float, searches: dict[Edit, tuple[int, Search]]) -> Iterator[Measured]:
-        """Yield each edit that was found, measured on prompts that did not tune it, and judged by the gates."""
+        """Yield each edit that was found, measured on prompts that did not tune it, and held to the gates."""
         rows, unedited = self.prepared.parts.report, self.prepared.unedited
         reached = [edit for edit, (_, search) in searches.items() if not search.trouble]
         runs = self.prepared.bound.run(reached, scored=rows, read=True)
