@@ -44,7 +44,7 @@ WINGS = {
     "makes fingerprints": ("#0072B2", "tasks", "models sampling doctor", "finders", "interventions"),
     "flows and leads": ("#555555", "errors _base values protocols pipeline cli", "store cached"),
     "compares fingerprints": ("#D55E00", "report", "inference distances comparison"),
-    "is known to be true": ("#009E73", "theory evaluation known bench"),
+    "is known to be true": ("#009E73", "evaluation", "theory known bench"),
 }
 COLUMNS = [(wing, column.split()) for wing, (_, *columns) in WINGS.items() for column in columns]
 WING = {name: wing for wing, column in COLUMNS for name in column}

@@ -32,6 +32,12 @@ def test_the_numbers_of_the_page_are_those_of_the_imports(script: ModuleType) ->
     assert shown == script.table(script.Graph(script.PACKAGE))
 
 
+def test_no_two_boxes_of_the_picture_lie_on_each_other(script: ModuleType) -> None:
+    floors = script.Graph(script.PACKAGE).floors
+    places = [(column, floors[name]) for column, (_, names) in enumerate(script.COLUMNS) for name in names]
+    assert len(set(places)) == len(places)
+
+
 def test_the_picture_shows_the_rooms_and_the_imports(script: ModuleType) -> None:
     """Run `python docs/architecture.py` where this fails."""
     graph = script.Graph(script.PACKAGE)
