@@ -8,9 +8,9 @@ The question: can implementations of side 1 and of side 2 be told apart by the d
 P1 is the chance that an implementation of side 1 is closer to another one of side 1 than one of side 2 is; P2 likewise
 for side 2; 1/2 each if the sides have one law. T = P1 + P2 - 1, and the score C = 1 - abs(T) is the paper's congruity.
 Verdicts: "different" (told apart and not within the margin, at least 4 independent networks a side), "equivalent" (not
-told apart, intervals of P1 and P2 within a margin of 1/2, at least 10 units a side), "undecided", "not applicable" (a
-side cannot do the task). A fingerprint is one network, so that `compare` of two never says "different"; `estimate` of
-a table of several networks a side can.
+told apart; 90 % intervals of P1 and P2 inside 1/2 +- margin/2; at least 10 units a side; distances reliable over
+prompts), "undecided", "not applicable" (a side cannot do the task). A fingerprint is one network, so that `compare` of
+two never says "different"; `estimate` of a table of several networks a side can.
 
     value             created in                    what it is; who reads it
     ----------------  ----------------------------  ------------------------------------------------------------------
@@ -31,7 +31,8 @@ a table of several networks a side can.
                                                     `Gates` when all other sites are replaced; these are the pool
     Edit              sampling/strength             a plan: at these sites of the pool write what an intervention gives.
                                                     By default the first sites of a random order, as many as give the
-                                                    budget's KL; or a random share of them a part of the way (scale)
+                                                    budget's KL (a site that jumps over it is skipped); or a random
+                                                    share of the pool a part of the way (scale)
     Implementation    sampling/implementations      the network with an edit: admitted or refused and why, Behaviour on
                                                     other prompts if the KL was reached. Its circuit is the same
     Stratum           Implementation.stratum        implementations by one intervention at one strength. The verdict
