@@ -5,14 +5,13 @@ Nothing here knows a word, a verdict or a fingerprint; `congruity.comparison` de
 
 from congruity.inference.bootstrap import bca, clopper_pearson, edge_guard
 from congruity.inference.described import described
-from congruity.inference.estimation import EstimateSettings, check_settings, estimated
+from congruity.inference.estimation import EstimateSettings, estimated
 from congruity.inference.means import lower_limit, mean_interval
 from congruity.inference.prompts import prompt_error
 
 __all__ = [
     "EstimateSettings",
     "bca",
-    "check_settings",
     "clopper_pearson",
     "described",
     "edge_guard",

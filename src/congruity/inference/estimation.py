@@ -41,7 +41,14 @@ class EstimateSettings:
     n_bootstrap: int = 1999
 
     def __post_init__(self) -> None:
-        check_settings(self.margin, self.alpha, self.seed)
+        if not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
+            raise InputError(f"estimate: seed is {self.seed!r}; pass a whole number of at least 0")
+        if not isinstance(self.alpha, (int, float, np.number)) or not 0.0001 <= self.alpha <= 0.2:
+            raise InputError(f"estimate: alpha is {self.alpha!r}; pass a level between 0.0001 and 0.2, such as 0.05")
+        if self.margin is not None and (
+            not isinstance(self.margin, (int, float, np.number)) or not 0 < self.margin <= 1
+        ):
+            raise InputError(f"estimate: margin is {self.margin!r}; pass a number in (0, 1], such as 0.5")
         for name, count in (("n_permutations", self.n_permutations), ("n_bootstrap", self.n_bootstrap)):
             if not isinstance(count, (int, np.integer)) or count < 99:
                 raise InputError(f"estimate: {name} is {count!r}; pass a whole number of at least 99")
@@ -51,20 +58,6 @@ class EstimateSettings:
         if self.margin is None:
             return 0.5 if units < 40 else 0.3
         return float(self.margin)
-
-
-def check_settings(margin: float | None, alpha: float, seed: int) -> None:
-    """Refuse what `EstimateSettings` refuses of these, before anything expensive is done.
-
-    Raises:
-        InputError: a setting that means nothing.
-    """
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(f"estimate: seed is {seed!r}; pass a whole number of at least 0")
-    if not isinstance(alpha, (int, float, np.number)) or not 0.0001 <= alpha <= 0.2:
-        raise InputError(f"estimate: alpha is {alpha!r}; pass a level between 0.0001 and 0.2, such as 0.05")
-    if margin is not None and (not isinstance(margin, (int, float, np.number)) or not 0 < margin <= 1):
-        raise InputError(f"estimate: margin is {margin!r}; pass a number in (0, 1], such as 0.5")
 
 
 def estimated(

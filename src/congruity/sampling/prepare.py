@@ -20,23 +20,10 @@ from congruity.values import MIN_ACCURACY, Check, Examples, Outputs, Queries, in
 _FEWEST_PROMPTS = 8
 
 
-@dataclass(frozen=True)
-class PreparedModel:
-    """A model on the prompts of a task, before anything is edited.
+class UneditedRun:
+    """Facts of an unedited run on the prompts of a task, for the dataclasses that hold both."""
 
-    Attributes:
-        model, examples: the model and the prompts.
-        bound: the model bound to the prompts and to one intervention.
-        checks: the self-tests, all passed.
-        parts: which prompts rank sites, choose sizes and strengths, and measure behaviour.
-        unedited: outputs of the unedited model on all prompts.
-    """
-
-    model: Model
     examples: Examples
-    bound: BoundModel
-    checks: tuple[Check, ...]
-    parts: Split
     unedited: Outputs
 
     @property
@@ -53,6 +40,26 @@ class PreparedModel:
     def queries(self) -> Queries:
         """The rows of every representation of this model on these prompts."""
         return Queries(self.examples.task, self.examples.digest, self.examples.ids)
+
+
+@dataclass(frozen=True)
+class PreparedModel(UneditedRun):
+    """A model on the prompts of a task, before anything is edited.
+
+    Attributes:
+        model, examples: the model and the prompts.
+        bound: the model bound to the prompts and to one intervention.
+        checks: the self-tests, all passed.
+        parts: which prompts rank sites, choose sizes and strengths, and measure behaviour.
+        unedited: outputs of the unedited model on all prompts.
+    """
+
+    model: Model
+    examples: Examples
+    bound: BoundModel
+    checks: tuple[Check, ...]
+    parts: Split
+    unedited: Outputs
 
     def rebound(self, intervention: Intervention) -> PreparedModel:
         """Return the same prepared model, bound to another intervention."""

@@ -19,7 +19,7 @@ from congruity._base.versions import versions
 from congruity.errors import InputError, NotApplicableError
 from congruity.protocols import Intervention, Model, Task
 from congruity.sampling.fingerprint import stacked
-from congruity.sampling.prepare import Split, loaded, split
+from congruity.sampling.prepare import Split, UneditedRun, loaded, split
 from congruity.sampling.representation import represent
 from congruity.sampling.strength import ByScale
 from congruity.values import (
@@ -34,7 +34,6 @@ from congruity.values import (
     Method,
     ModelCard,
     Outputs,
-    Queries,
     Sampling,
     Scores,
     Site,
@@ -116,7 +115,7 @@ def fingerprint_of_copies(
 
 
 @dataclass(frozen=True)
-class _Original:
+class _Original(UneditedRun):
     """The unchanged model on the prompts: its outputs, and what every copy is bound with. The model itself is let go.
 
     Attributes:
@@ -141,18 +140,6 @@ class _Original:
         unedited, log_probs = next(bound.run([None], read=True)), bound.log_probs().double().numpy()
         parts = split(examples.ids, seed)
         return cls(name, model.card, model.sites, examples, intervention, unedited, log_probs, parts, seed)
-
-    @property
-    def queries(self) -> Queries:
-        return Queries(self.examples.task, self.examples.digest, self.examples.ids)
-
-    @property
-    def accuracy(self) -> float:
-        return float((self.unedited.logit_difference > 0).mean())
-
-    @property
-    def capable(self) -> bool:
-        return self.accuracy >= MIN_ACCURACY
 
     def fingerprint(self, made: list[Implementation], grams: list[Floats], sampling: Sampling) -> Fingerprint:
         """Return the fingerprint of copies; its circuit is empty, as no site was ranked."""
@@ -189,7 +176,7 @@ class _Copies:
     sampling: Sampling
 
     def draw(self, index: int) -> tuple[Implementation, Outputs]:
-        """Return copy ``index``, tuned to the KL if it is noise, then measured on other prompts and judged."""
+        """Return copy ``index``, tuned to the KL if it is noise, measured on other prompts and held to the gates."""
         original, tuned = self.original, self.kind == "noise"
         search = ByScale(
             (), f"weight-{self.kind}", kl=self.kl, tolerance=self._tolerance,
